@@ -1,0 +1,1 @@
+"""Reads and writes DynamoDB tables: the data path, without any Singer in it."""

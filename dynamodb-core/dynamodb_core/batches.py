@@ -1,0 +1,79 @@
+"""Packing writes into BatchWriteItem requests; pure.
+
+A request takes 25 writes and 16 MB (AWS, "Quotas in Amazon DynamoDB", BatchWriteItem), and must not
+hold two writes of one key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections import OrderedDict
+    from collections.abc import Container, Hashable, Mapping
+
+MOST_WRITES = 25
+MOST_BYTES = 16_000_000
+"""Bytes of writes in one request; the rest up to 16 MB is left to its frame."""
+
+
+def put(item: bytes) -> bytes:
+    """Return the write request that puts an item, given as DynamoDB JSON."""
+    return b'{"PutRequest":{"Item":' + item + b"}}"
+
+
+def delete(key: bytes) -> bytes:
+    """Return the write request that deletes the item of a key, given as DynamoDB JSON."""
+    return b'{"DeleteRequest":{"Key":' + key + b"}}"
+
+
+def take(
+    waiting: OrderedDict[Hashable, bytes],
+    in_flight: Container[Hashable],
+    *,
+    beside: Mapping[Hashable, bytes],
+) -> dict[Hashable, bytes]:
+    """Take from the waiting writes those that go out next, oldest first.
+
+    Args:
+        waiting: Writes by identity, in the order of their arrival; what is taken is removed.
+        in_flight: Identities whose older write is on its way; theirs must wait for it.
+        beside: Writes that share the request.
+
+    Returns:
+        Writes by identity that fit into one request together with those beside it.
+    """
+    room = MOST_WRITES - len(beside)
+    size = sum(map(len, beside.values()))
+    taken: dict[Hashable, bytes] = {}
+    for identity, write in waiting.items():
+        if len(taken) == room:
+            break
+        if identity in in_flight:
+            continue
+        size += len(write) + 1
+        if size > MOST_BYTES and (taken or beside):
+            break
+        taken[identity] = write
+    for identity in taken:
+        del waiting[identity]
+    return taken
+
+
+def request(table: str, writes: Mapping[Hashable, bytes]) -> bytes:
+    """Return the body of a BatchWriteItem call.
+
+    Args:
+        table: Name or ARN of the table.
+        writes: Write requests by identity, 1 to 25.
+    """
+    name = orjson.dumps(table)
+    return (
+        b'{"RequestItems":{'
+        + name
+        + b":["
+        + b",".join(writes.values())
+        + b']},"ReturnConsumedCapacity":"INDEXES"}'
+    )

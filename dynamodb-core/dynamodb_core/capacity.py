@@ -1,0 +1,109 @@
+"""How many capacity units a second a run may consume."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamodb_core.table import Table
+
+BURST_SECONDS = 1.0
+
+
+class Budget:
+    """A rate of capacity units, shared by the workers of a run.
+
+    A worker waits before a call, with the units it expects, and settles afterwards with what
+    DynamoDB says was consumed. The balance may go negative; waiting repays it.
+
+    Args:
+        rate: Capacity units a second, greater than 0; None is unlimited.
+        clock: Returns seconds.
+        sleep: Waits for seconds.
+    """
+
+    def __init__(
+        self,
+        rate: float | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self.rate = rate
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._balance = 0.0
+        self._seen = clock()
+
+    def wait(self, expected: float) -> None:
+        """Wait until the balance allows a call, and take its expected units off.
+
+        Args:
+            expected: Capacity units that the call will probably consume.
+        """
+        if self.rate is None:
+            return
+        while True:
+            with self._lock:
+                self._refill(self.rate)
+                if self._balance >= 0:
+                    self._balance -= expected
+                    return
+                debt = -self._balance / self.rate
+            self._sleep(debt)
+
+    def settle(self, expected: float, consumed: float) -> None:
+        """Replace what a call was expected to consume by what it did consume.
+
+        Args:
+            expected: What `wait` was given for this call.
+            consumed: Capacity units as DynamoDB reports them.
+        """
+        with self._lock:
+            self._balance -= consumed - expected
+
+    def _refill(self, rate: float) -> None:
+        now = self._clock()
+        self._balance = min(self._balance + (now - self._seen) * rate, rate * BURST_SECONDS)
+        self._seen = now
+
+
+def careful_rate(table: Table, kind: Literal["read", "write"]) -> tuple[float | None, str]:
+    """Return a rate that leaves a table's other users half of what it has.
+
+    Args:
+        table: The table as DescribeTable says.
+        kind: Whether the run reads or writes.
+
+    Returns:
+        Capacity units a second (None: unlimited), and the reason in words for the log.
+    """
+    units = table.read_units if kind == "read" else table.write_units
+    if units is None:
+        return None, "unlimited, as the table names neither provisioned nor warm throughput"
+    half = max(units / 2, 1.0)
+    source = "provisioned" if table.billing == "PROVISIONED" else "warm throughput"
+    return half, f"half of the table's {source} {units:,} {kind} units a second"
+
+
+def choose_rate(
+    setting: float | None, table: Table, kind: Literal["read", "write"]
+) -> tuple[float | None, str]:
+    """Return the rate that the configuration asks for, or else a careful one.
+
+    Args:
+        setting: Units a second from the configuration; None when it says nothing.
+        table: The table as DescribeTable says.
+        kind: Whether the run reads or writes.
+
+    Returns:
+        Capacity units a second (None: unlimited), and the reason in words for the log.
+    """
+    if setting is not None:
+        return float(setting), f"as {kind}_capacity says"
+    return careful_rate(table, kind)

@@ -1,0 +1,205 @@
+"""Reading a table by a parallel segmented scan."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+from dynamodb_core.errors import CorruptReply
+from dynamodb_core.parts import Block, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from dynamodb_core.capacity import Budget
+    from dynamodb_core.parts import Payload
+    from dynamodb_core.table import Table
+    from dynamodb_core.wire import Wire
+
+PAGE_UNITS = 128.0
+"""Units that a page of 1 MB costs when it is read eventually consistent (4 KB cost half a unit)."""
+
+MIB = 1 << 20
+SEGMENT_BYTES = 64 * MIB
+SMALL_TABLE_BYTES = 16 * MIB
+MOST_SEGMENTS = 10_000
+
+
+class _Consumed(msgspec.Struct, gc=False):
+    CapacityUnits: float = 0.0
+
+
+class _Page(msgspec.Struct, gc=False):
+    Items: list[msgspec.Raw]
+    Count: int
+    LastEvaluatedKey: dict[str, Any] | None = None
+    ConsumedCapacity: _Consumed | None = None
+
+
+_decode_page = msgspec.json.Decoder(_Page).decode
+
+
+@dataclass(frozen=True)
+class ScanPlan:
+    """How a table is scanned; the same for all of its segments.
+
+    Attributes:
+        table: Name or ARN of the table.
+        segments: How many parts the scan has. A place is valid for the same number only.
+        consistent: Whether to read strongly consistent, at twice the units.
+        limit: Most items a page; None lets DynamoDB fill pages to 1 MB.
+    """
+
+    table: str
+    segments: int
+    consistent: bool = False
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer of Scan.
+
+    Attributes:
+        items: Each item's DynamoDB JSON, as it came.
+        next_key: Where the next page begins, typed; None at the end of the segment.
+        size: Bytes of the answer.
+        units: Capacity units consumed.
+    """
+
+    items: list[msgspec.Raw]
+    next_key: Mapping[str, Any] | None
+    size: int
+    units: float
+
+
+def read_page(wire: Wire, plan: ScanPlan, part: Part, budget: Budget, expected: float) -> Page:
+    """Read one page of a segment, within the budget.
+
+    Args:
+        wire: Carries the call.
+        plan: How the table is scanned.
+        part: The segment, and in `place` the key to begin after.
+        budget: Waited for and settled.
+        expected: Units that the page will probably cost.
+
+    Raises:
+        CorruptReply: The page does not hold what it says.
+        Error: The call failed.
+    """
+    request: dict[str, Any] = {
+        "TableName": plan.table,
+        "Segment": part.number,
+        "TotalSegments": plan.segments,
+        "ReturnConsumedCapacity": "TOTAL",
+    }
+    if plan.consistent:
+        request["ConsistentRead"] = True
+    if plan.limit is not None:
+        request["Limit"] = plan.limit
+    if part.place is not None:
+        request["ExclusiveStartKey"] = part.place
+    budget.wait(expected)
+    consumed = 0.0
+    try:
+        body = wire.call("Scan", orjson.dumps(request), table=plan.table)
+        page = _parse(body, plan, part)
+        consumed = page.units
+    finally:
+        budget.settle(expected, consumed)
+    return page
+
+
+def read_segment(
+    part: Part,
+    *,
+    plan: ScanPlan,
+    wire: Wire,
+    budget: Budget,
+    render: Callable[[list[msgspec.Raw]], Payload],
+) -> Iterator[Block[Payload]]:
+    """Read a segment from its place to its end.
+
+    Args:
+        part: The segment and the key to begin after.
+        plan: How the table is scanned.
+        wire: Carries the calls.
+        budget: What the scan may consume.
+        render: Turns a page's items into a block's payload.
+
+    Yields:
+        A block a page; the last one is finished.
+    """
+    expected = PAGE_UNITS * (2 if plan.consistent else 1)
+    while True:
+        page = read_page(wire, plan, part, budget, expected)
+        expected = page.units or expected
+        yield Block(
+            part=part.number,
+            payload=render(page.items),
+            count=len(page.items),
+            place=page.next_key,
+            finished=page.next_key is None,
+            size=page.size,
+            units=page.units,
+        )
+        if page.next_key is None:
+            return
+        part = Part(part.number, page.next_key)
+
+
+def _parse(body: bytes, plan: ScanPlan, part: Part) -> Page:
+    try:
+        page = _decode_page(body)
+    except msgspec.DecodeError as error:
+        raise _corrupt(plan, part, str(error)) from error
+    if page.Count != len(page.Items):
+        raise _corrupt(plan, part, f"Count is {page.Count}, but there are {len(page.Items)} items")
+    units = 0.0 if page.ConsumedCapacity is None else page.ConsumedCapacity.CapacityUnits
+    return Page(page.Items, page.LastEvaluatedKey, len(body), units)
+
+
+def _corrupt(plan: ScanPlan, part: Part, why: str) -> CorruptReply:
+    return CorruptReply(
+        f"A page of segment {part.number} of {plan.segments} of table {plan.table} "
+        f"is no answer of Scan: {why}",
+        "Run again with the last state to go on from the page before it",
+        code="CorruptReply",
+    )
+
+
+def choose_workers() -> int:
+    """Return how many segments this machine should read at once: four a core, 16 at the most."""
+    return min(16, 4 * (os.cpu_count() or 1))
+
+
+def choose_segments(table: Table, workers: int) -> int:
+    """Return into how many segments to divide a table.
+
+    Args:
+        table: Its size decides, as DescribeTable counts it.
+        workers: How many segments are read at once.
+
+    Returns:
+        One segment for every 64 MiB, but at least four a worker, so that a hot partition leaves no
+        worker idle; for a table under 16 MiB one a worker.
+    """
+    if table.size_bytes < SMALL_TABLE_BYTES:
+        return workers
+    return min(max(table.size_bytes // SEGMENT_BYTES, 4 * workers), MOST_SEGMENTS)
+
+
+def shuffled(segments: int, seed: int) -> list[int]:
+    """Return the numbers of all segments in an order that the seed decides.
+
+    Items near each other in a scan are near each other in the destination's partitions: reading in
+    order would heat these one after the other.
+    """
+    numbers = list(range(segments))
+    random.Random(seed).shuffle(numbers)  # noqa: S311 - an order needs no secrecy
+    return numbers

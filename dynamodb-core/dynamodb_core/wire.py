@@ -1,0 +1,295 @@
+"""The network edge: DynamoDB as a function from operation and body bytes to body bytes.
+
+botocore keeps what it is good at (credentials, endpoints, signing, retries, error classes); its walk
+over every attribute of every item is left out. A request's body is put in just before it is signed,
+an answer's body is taken out just before it would be parsed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import zlib
+from typing import TYPE_CHECKING, Any, Protocol
+
+import boto3
+from botocore import exceptions as boto_errors
+from botocore.config import Config
+
+from dynamodb_core import assume_role
+from dynamodb_core.errors import (
+    AccessError,
+    ConfigError,
+    CorruptReply,
+    EndpointError,
+    Error,
+    ServiceError,
+    TableNotFound,
+)
+from dynamodb_core.retry import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dynamodb_core.settings import AwsSettings
+
+DATA_OPERATIONS = frozenset({"Scan", "Query", "BatchWriteItem", "BatchGetItem"})
+"""Operations that are worth many retries; the others fail soon, so that a wrong endpoint is told."""
+
+FIRST_FAILURE = 300
+CORRUPT_TRIES = 4
+THROTTLED = ("ProvisionedThroughputExceeded", "ThrottlingException", "RequestLimitExceeded")
+ACCESS_CODES = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "NotAuthorizedException",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_BODY = "RawBody"
+_HEADERS = "RawHeaders"
+
+
+class Wire(Protocol):
+    """Something that carries out DynamoDB's operations on JSON bytes."""
+
+    throttles: int
+    """How many answers so far were throttled (and tried again)."""
+
+    @property
+    def region(self) -> str:
+        """The region of the tables; empty when it is not known."""
+        ...
+
+    def call(self, operation: str, body: bytes, *, table: str = "") -> bytes:
+        """Carry out one operation.
+
+        Args:
+            operation: DynamoDB's name of the operation, for example `Scan`.
+            body: The request as JSON.
+            table: Name or ARN of the table, for the endpoint rules and for messages.
+
+        Returns:
+            The whole answer as JSON; its checksum, where there is one, has been verified.
+
+        Raises:
+            Error: The call failed after every retry; the class says what the user can do.
+        """
+        ...
+
+
+class BotoWire:
+    """A `Wire` over botocore's client. Opens its connections at the first call.
+
+    Args:
+        settings: Where the service is and who asks.
+        connections: How many calls go on at once.
+        sleep: Waits for seconds before a damaged answer is asked for again.
+    """
+
+    def __init__(
+        self,
+        settings: AwsSettings,
+        *,
+        connections: int = 10,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self.throttles = 0
+        self._settings = settings
+        self._connections = connections
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._session: boto3.Session | None = None
+        self._clients: dict[int, Any] = {}
+
+    @property
+    def region(self) -> str:
+        """The region that the settings, the environment or the profile name."""
+        return str(self._client(tries=4).meta.region_name or "")
+
+    def call(self, operation: str, body: bytes, *, table: str = "") -> bytes:
+        """Carry out one operation; see `Wire.call`."""
+        client = self._client(tries=10 if operation in DATA_OPERATIONS else 4)
+        params: dict[str, Any] = {_BODY: body}
+        if operation == "BatchWriteItem":
+            params["RequestItems"] = {table: []}
+        elif table:
+            params["TableName"] = table
+        delays = Backoff().delays()
+        for left in reversed(range(CORRUPT_TRIES)):
+            try:
+                answer = client._make_api_call(operation, params.copy())  # noqa: SLF001 - every
+                # public method of a client is this call under another name
+            except (boto_errors.BotoCoreError, boto_errors.ClientError, ValueError) as error:
+                raise explain(error, operation, table, self._settings) from error
+            reply: bytes = answer[_BODY]
+            fault = damage(reply, answer[_HEADERS])
+            if not fault:
+                return reply
+            if left:
+                self._sleep(next(delays))
+        raise CorruptReply(
+            f"{operation} on {table or 'DynamoDB'}: {fault}, {CORRUPT_TRIES} times in a row",
+            "A proxy between here and DynamoDB may damage answers; run again to go on",
+            code="CorruptReply",
+        )
+
+    def _client(self, *, tries: int) -> Any:
+        with self._lock:
+            if tries not in self._clients:
+                self._clients[tries] = self._open(tries)
+            return self._clients[tries]
+
+    def _open(self, tries: int) -> Any:
+        settings = self._settings
+        config = Config(
+            parameter_validation=False,
+            max_pool_connections=self._connections,
+            connect_timeout=10,
+            read_timeout=60,
+            tcp_keepalive=True,
+            retries={"mode": "standard", "total_max_attempts": tries},
+            user_agent_extra="ferry-dynamodb",
+        )
+        try:
+            if self._session is None:
+                self._session = open_session(settings)
+            client = self._session.client(
+                "dynamodb", endpoint_url=settings.endpoint_url, config=config
+            )
+        except (boto_errors.BotoCoreError, ValueError) as error:
+            raise explain(error, "the first call", "", settings) from error
+        events = client.meta.events
+        events.register("before-parameter-build.dynamodb", _hold_body)
+        events.register("before-call.dynamodb", _put_body)
+        events.register("before-parse.dynamodb", self._take_body)
+        return client
+
+    def _take_body(
+        self,
+        response_dict: dict[str, Any],
+        customized_response_dict: dict[str, Any],
+        **_event: object,
+    ) -> None:
+        body = response_dict["body"]
+        if response_dict["status_code"] < FIRST_FAILURE:
+            customized_response_dict[_BODY] = body
+            customized_response_dict[_HEADERS] = response_dict["headers"]
+            response_dict["body"] = b"{}"
+        elif any(code.encode() in body for code in THROTTLED):
+            with self._lock:
+                self.throttles += 1
+
+
+def open_session(settings: AwsSettings) -> boto3.Session:
+    """Return a session with the credentials and the region of the settings.
+
+    Args:
+        settings: Who asks, and where.
+
+    Raises:
+        BotoCoreError: The profile does not exist, or the keys are incomplete.
+    """
+    session = boto3.Session(
+        aws_access_key_id=settings.access_key_id,
+        aws_secret_access_key=settings.secret_access_key,
+        aws_session_token=settings.session_token,
+        region_name=settings.region,
+        profile_name=settings.profile,
+    )
+    if settings.assume_role_arn:
+        return boto3.Session(
+            botocore_session=assume_role.session(session, settings), region_name=settings.region
+        )
+    return session
+
+
+def damage(body: bytes, headers: Mapping[str, str]) -> str:
+    """Say what is wrong with an answer's body; botocore hands out damaged ones as success.
+
+    Args:
+        body: The body as it arrived.
+        headers: The answer's headers.
+
+    Returns:
+        What is wrong, in words; empty when nothing is.
+    """
+    expected = headers.get("x-amz-crc32")
+    if expected is not None and zlib.crc32(body) != int(expected):
+        return "the answer does not fit its checksum"
+    if not (body.startswith(b"{") and body.rstrip().endswith(b"}")):
+        return f"the answer of {len(body)} bytes is no whole JSON object"
+    return ""
+
+
+def explain(error: Exception, operation: str, table: str, settings: AwsSettings) -> Error:
+    """Turn botocore's error into ours, by what the user can do about it.
+
+    Args:
+        error: What botocore raised.
+        operation: The operation that failed.
+        table: The table it was about; may be empty.
+        settings: Where the service is.
+
+    Returns:
+        The error to raise. No secret is in it.
+    """
+    place = f"region {settings.region or 'of the environment'}"
+    if settings.endpoint_url:
+        place = f"{settings.endpoint_url}, {place}"
+    what = f"{operation} on table {table}" if table else operation
+    if isinstance(error, boto_errors.ClientError):
+        code = error.response.get("Error", {}).get("Code", "")
+        text = str(error.response.get("Error", {}).get("Message", "")).rstrip(". ")
+        if code == "ResourceNotFoundException":
+            return TableNotFound(
+                f"Table {table} does not exist ({place})",
+                "Check its name, aws_region, aws_endpoint_url and the account of the credentials",
+            )
+        if code in ACCESS_CODES:
+            return AccessError(
+                f"{what} is refused with {code}: {text} ({place})",
+                "Check the credentials and their permission for this call",
+            )
+        return ServiceError(
+            f"{what} failed with {code}: {text} ({place})", "Run again to go on", code=code
+        )
+    if isinstance(
+        error,
+        boto_errors.NoCredentialsError
+        | boto_errors.PartialCredentialsError
+        | boto_errors.CredentialRetrievalError
+        | boto_errors.TokenRetrievalError
+        | boto_errors.UnauthorizedSSOTokenError,
+    ):
+        return AccessError(
+            f"There are no usable AWS credentials: {error}".rstrip(". "),
+            "Set aws_access_key_id and aws_secret_access_key, aws_profile, or the environment",
+        )
+    if isinstance(error, boto_errors.ProfileNotFound):
+        return ConfigError(str(error).rstrip(". "), "Check aws_profile")
+    if isinstance(error, boto_errors.NoRegionError):
+        return ConfigError("No AWS region is set", "Set aws_region, for example eu-west-1")
+    if isinstance(error, ValueError):
+        return ConfigError(str(error).rstrip(". "), "Check aws_endpoint_url and aws_region")
+    return EndpointError(
+        f"{what} did not reach DynamoDB ({place}): {error}".rstrip(". "),
+        "Check aws_endpoint_url, aws_region and the network",
+    )
+
+
+def _hold_body(params: dict[str, Any], context: dict[str, Any], **_event: object) -> None:
+    context[_BODY] = params.pop(_BODY)
+
+
+def _put_body(params: dict[str, Any], context: dict[str, Any], **_event: object) -> None:
+    params["body"] = context.pop(_BODY)

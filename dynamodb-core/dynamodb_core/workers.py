@@ -1,0 +1,143 @@
+"""Threads, the only module that starts them: parts out to workers, blocks back in one stream."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dynamodb_core.errors import PartLost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from dynamodb_core.parts import Block, Part
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
+LOOK_UP_SECONDS = 0.25
+"""How often a wait looks up, to see that it is to end."""
+
+
+def fan_out(
+    parts: Iterable[Part],
+    read: Callable[[Part], Iterator[Block[Any]]],
+    *,
+    workers: int,
+    idle: Callable[[], None] = lambda: None,
+) -> Iterator[Block[Any]]:
+    """Read parts by several threads and yield their blocks, in order within each part.
+
+    A reader that is ahead of its consumer waits: about two blocks a worker are held.
+
+    Args:
+        parts: What to read, in the order in which to begin.
+        read: Reads one part; runs in a worker.
+        workers: How many parts are read at once.
+        idle: Called in the consumer's thread while no block arrives; may raise to end the wait.
+
+    Yields:
+        The blocks of all parts, as they come.
+
+    Raises:
+        PartLost: A part ended without a finished block.
+        Error: Whatever `read` raised first.
+    """
+    waiting = queue.SimpleQueue[Any]()
+    count = 0
+    for part in parts:
+        waiting.put(part)
+        count += 1
+    ready: queue.Queue[Block[Any] | BaseException] = queue.Queue(maxsize=2 * workers)
+    closing = threading.Event()
+
+    def hand_over(result: Block[Any] | BaseException) -> bool:
+        while not closing.is_set():
+            try:
+                ready.put(result, timeout=LOOK_UP_SECONDS)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        while not closing.is_set():
+            try:
+                part = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                finished = False
+                for block in read(part):
+                    finished = block.finished
+                    if not hand_over(block):
+                        return
+            except BaseException as error:  # noqa: BLE001 - raised again by the consumer
+                hand_over(error)
+                return
+            if not finished:
+                hand_over(
+                    PartLost(
+                        f"Part {part.number} ended before it was finished",
+                        "Run again with the last state to read the rest",
+                    )
+                )
+                return
+
+    for number in range(min(workers, count)):
+        threading.Thread(target=work, name=f"part-{number}", daemon=True).start()
+    try:
+        while count:
+            try:
+                block = ready.get(timeout=LOOK_UP_SECONDS)
+            except queue.Empty:
+                idle()
+                continue
+            if isinstance(block, BaseException):
+                raise block
+            count -= block.finished
+            yield block
+    finally:
+        closing.set()
+
+
+def gather(
+    function: Callable[[Argument], Result], arguments: Iterable[Argument], *, workers: int = 16
+) -> list[Result]:
+    """Call a function for each argument by several threads.
+
+    Args:
+        function: What to call.
+        arguments: One for each call.
+        workers: How many calls go on at once.
+
+    Returns:
+        The results in the order of the arguments.
+
+    Raises:
+        Exception: What the first failing call raised.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(function, arguments))
+
+
+def start(function: Callable[[], None], *, workers: int, name: str) -> list[threading.Thread]:
+    """Run a function in several threads that do not keep the process alive.
+
+    Args:
+        function: What each thread runs once; it handles its own errors.
+        workers: How many threads.
+        name: Begins the threads' names.
+
+    Returns:
+        The threads, started.
+    """
+    threads = [
+        threading.Thread(target=function, name=f"{name}-{number}", daemon=True)
+        for number in range(workers)
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
