@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dynamodb_core.table import Table
 
 BURST_SECONDS = 1.0
+LONGEST_SLEEP_SECONDS = 0.25
 
 
 class Budget:
@@ -55,7 +56,7 @@ class Budget:
                     self._balance -= expected
                     return
                 debt = -self._balance / self.rate
-            self._sleep(debt)
+            self._sleep(min(debt, LONGEST_SLEEP_SECONDS))  # another call may settle meanwhile
 
     def settle(self, expected: float, consumed: float) -> None:
         """Replace what a call was expected to consume by what it did consume.

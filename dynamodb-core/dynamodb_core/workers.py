@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynamodb_core.errors import PartLost
@@ -86,8 +85,7 @@ def fan_out(
                 )
                 return
 
-    for number in range(min(workers, count)):
-        threading.Thread(target=work, name=f"part-{number}", daemon=True).start()
+    start(work, workers=min(workers, count), name="part")
     try:
         while count:
             try:
@@ -106,7 +104,7 @@ def fan_out(
 def gather(
     function: Callable[[Argument], Result], arguments: Iterable[Argument], *, workers: int = 16
 ) -> list[Result]:
-    """Call a function for each argument by several threads.
+    """Call a function for each argument by several threads that do not keep the process alive.
 
     Args:
         function: What to call.
@@ -117,10 +115,35 @@ def gather(
         The results in the order of the arguments.
 
     Raises:
-        Exception: What the first failing call raised.
+        Error: What a failing call raised first.
     """
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(function, arguments))
+    waiting = queue.SimpleQueue[Any]()
+    count = 0
+    for argument in arguments:
+        waiting.put((count, argument))
+        count += 1
+    ready = queue.SimpleQueue[Any]()
+
+    def work() -> None:
+        while True:
+            try:
+                number, argument = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                ready.put((number, function(argument), None))
+            except BaseException as error:  # noqa: BLE001 - raised again by the caller
+                ready.put((number, None, error))
+                return
+
+    start(work, workers=min(workers, count), name="gather")
+    results: list[Any] = [None] * count
+    for _ in range(count):
+        number, result, error = ready.get()
+        if error is not None:
+            raise error
+        results[number] = result
+    return results
 
 
 def start(function: Callable[[], None], *, workers: int, name: str) -> list[threading.Thread]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from dynamodb_core import batches, workers
-from dynamodb_core.errors import DataError, ServiceError
+from dynamodb_core.errors import CorruptReply, DataError, ServiceError
 from dynamodb_core.retry import Backoff
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Writer:
             self._flushing = True
             self._changed.notify_all()
             try:
-                while (self._waiting or self._in_flight) and not self._error:
+                while (self._waiting or self._in_flight) and not self._ended:
                     self._changed.wait(workers.LOOK_UP_SECONDS)
             finally:
                 self._flushing = False
@@ -130,7 +130,7 @@ class Writer:
                 )
             while (
                 len(self._waiting) >= self._most_waiting or self._waiting_bytes >= self._most_bytes
-            ) and not self._error:
+            ) and not self._ended:
                 self._changed.wait(workers.LOOK_UP_SECONDS)
             self._raise_error()
             self._waiting_bytes += len(write) - len(self._waiting.get(identity, b""))
@@ -138,9 +138,15 @@ class Writer:
             if len(self._waiting) % batches.MOST_WRITES == 0:
                 self._changed.notify_all()
 
+    @property
+    def _ended(self) -> bool:
+        return self._closing or self._error is not None
+
     def _raise_error(self) -> None:
         if self._error is not None:
             raise self._error
+        if self._closing:
+            raise RuntimeError(f"The writer of table {self.table.name} is closed")
 
     def _work(self) -> None:
         try:
@@ -154,7 +160,7 @@ class Writer:
     def _next_batch(self) -> dict[Hashable, bytes]:
         with self._changed:
             lingered = False
-            while not (self._closing or self._error):
+            while not self._ended:
                 full = len(self._waiting) >= batches.MOST_WRITES
                 if (full or lingered or self._flushing) and (batch := self._take({})):
                     return batch
@@ -165,7 +171,8 @@ class Writer:
         taken = batches.take(self._waiting, self._in_flight, beside=beside)
         self._in_flight.update(taken)
         self._waiting_bytes -= sum(map(len, taken.values()))
-        self._changed.notify_all()
+        if taken:  # else idle workers would wake each other for ever
+            self._changed.notify_all()
         return taken
 
     def _write(self, batch: dict[Hashable, bytes]) -> None:
@@ -181,7 +188,7 @@ class Writer:
             if left:
                 self._sleep(next(delays))
                 with self._changed:
-                    if self._closing or self._error:
+                    if self._ended:
                         return
                     left |= self._take(left)
             batch = left
@@ -193,7 +200,7 @@ class Writer:
         consumed = 0.0
         self._budget.wait(expected)
         try:
-            answer = orjson.loads(self._wire.call("BatchWriteItem", body, table=self.table.name))
+            answer = self._parse(self._wire.call("BatchWriteItem", body, table=self.table.name))
             consumed = _units(answer)
         except ServiceError as error:
             if error.code != "ValidationException":
@@ -208,11 +215,20 @@ class Writer:
         return left
 
     def _isolate(self, batch: dict[Hashable, bytes], error: ServiceError) -> dict[Hashable, bytes]:
-        """Write the items of a refused request one by one, so that the error names the culprit."""
+        """Write the items of a refused request one by one, so that the error names the culprit.
+
+        The others are written all the same, or come back unprocessed.
+        """
         if len(batch) > 1:
             left: dict[Hashable, bytes] = {}
+            refused: DataError | None = None
             for identity, write in batch.items():
-                left |= self._call({identity: write})
+                try:
+                    left |= self._call({identity: write})
+                except DataError as culprit:
+                    refused = refused or culprit
+            if refused is not None:
+                raise refused
             return left
         [(identity, write)] = batch.items()
         key = (
@@ -223,6 +239,17 @@ class Writer:
             f"for table {self.table.name}: {error.message}",
             "Change or leave out the item",
         ) from error
+
+    def _parse(self, reply: bytes) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = orjson.loads(reply)
+        except orjson.JSONDecodeError as error:
+            raise CorruptReply(
+                f"The answer of BatchWriteItem on table {self.table.name} is no JSON: {error}",
+                "Run again to go on",
+                code="CorruptReply",
+            ) from error
+        return answer
 
     def _unprocessed(
         self, batch: dict[Hashable, bytes], answer: dict[str, Any]

@@ -1,0 +1,1 @@
+"""Benchmarks: the client alone against a canned stub, and the pair on a real engine."""

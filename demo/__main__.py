@@ -1,0 +1,114 @@
+"""`make demo`: tables of hard items move through `meltano run` and are compared, item by item."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from demo import engine, guard, load
+from demo.compare import compare_tables
+from demo.items import SHAPES
+from demo.server import EngineError
+from demo.wire import Wire
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+ORDINARY = 20_000
+COPY = "{table}_copy"
+
+
+def plugin_environment(running: engine.Engine, tables: list[str], scratch: Path) -> dict[str, str]:
+    """Return the environment of a `meltano run` that moves `tables` to their copies on an engine.
+
+    Meltano's own database, and with it the state of the run, lies in the folder `scratch`.
+    """
+    own = ("MELTANO_", "TAP_DYNAMODB_", "TARGET_DYNAMODB_")
+    environment = {name: v for name, v in guard.environment().items() if not name.startswith(own)}
+    for name, value in running.config().items():
+        environment[f"TAP_DYNAMODB_{name.upper()}"] = value
+        environment[f"TARGET_DYNAMODB_{name.upper()}"] = value
+    environment.update(
+        UV_CACHE_DIR=os.environ.get("UV_CACHE_DIR", str(engine.ROOT / ".uv" / "cache")),
+        MELTANO_PROJECT_ROOT=str(engine.ROOT),
+        MELTANO_DATABASE_URI=f"sqlite:///{scratch / 'meltano.db'}",
+        TAP_DYNAMODB_TABLES=json.dumps(tables),
+        TARGET_DYNAMODB_TABLE_NAME=COPY,
+    )
+    return environment
+
+
+def meltano_run(environment: dict[str, str]) -> int:
+    """Run tap and target as a newcomer would, with what they say on the terminal; exit code."""
+    meltano = Path(sys.executable).with_name("meltano")
+    command = [str(meltano), "run", "tap-dynamodb", "target-dynamodb"]
+    with subprocess.Popen(command, cwd=engine.ROOT, env=environment) as process:
+        try:
+            return process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+
+
+def compare(wire: Wire) -> bool:
+    """Compare every table with its copy; say what came of it and whether all are identical."""
+    total = 0
+    for shape in SHAPES:
+        name = shape.table
+        comparison = compare_tables(wire, name, wire, COPY.format(table=name))
+        total += comparison.source_count
+        if not comparison.identical:
+            print(f"{name}: {comparison}", flush=True)
+            return False
+        print(f"  {name} -> {COPY.format(table=name)}: {comparison.source_count:,} items, the same")
+    print(f"identical: {total:,} items", flush=True)
+    return True
+
+
+def show() -> int:
+    """Play the demo from beginning to end; return its exit code."""
+    guard.enter()
+    began = time.monotonic()
+    step("1/4", "Starting an engine of our own on this machine (ministack; no AWS account is used)")
+    with engine.running() as running, tempfile.TemporaryDirectory() as scratch:
+        wire = Wire.of(running)
+        step("2/4", f"Filling {len(SHAPES)} tables, one for each kind of key, with hard items")
+        for shape in SHAPES:
+            count = load.fill(wire, shape, ORDINARY if shape is SHAPES[0] else 0)
+            key = ", ".join(f"{name} ({kind})" for name, kind in shape.key)
+            print(f"  {shape.table}: {count:,} items, key: {key}", flush=True)
+        step("3/4", "Moving them: meltano run tap-dynamodb target-dynamodb")
+        tables = [shape.table for shape in SHAPES]
+        code = meltano_run(plugin_environment(running, tables, Path(scratch)))
+        if code != 0:
+            print(f"meltano run failed with exit code {code}", flush=True)
+            return 1
+        step("4/4", "Comparing source and copy over the raw wire, type by type and digit by digit")
+        identical = compare(wire)
+        wire.close()
+    print(f"Done in {time.monotonic() - began:.0f} s; the engine is stopped.", flush=True)
+    return 0 if identical else 1
+
+
+def step(number: str, words: str) -> None:
+    """Tell the person at the terminal what happens now."""
+    print(f"\n[{number}] {words}", flush=True)
+
+
+def _end(signum: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + signum)  # by way of the with blocks, which stop the engine
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        sys.exit(show())
+    except EngineError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,1 @@
+"""Singer tap that reads DynamoDB tables, fast and without loss."""

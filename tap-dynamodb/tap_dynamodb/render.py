@@ -1,0 +1,130 @@
+"""Items to records: the hot loop of the tap, the same for both roads.
+
+A renderer is a snapshot: it knows the layout and the names, and changes nothing. What a block of
+items needs beyond it (columns that are not there yet) it reports, and the stream decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+from dynamodb_core import codec, layouts, numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from dynamodb_core.codec import Item, Plain
+    from dynamodb_core.converter import Converter
+    from dynamodb_core.layouts import Layout
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What became of a page of items.
+
+    Attributes:
+        items: The items as they came, to render them again when their columns are decided otherwise.
+        lines: RECORD messages, each ending with a newline; of the fast road.
+        records: Records; of the SDK's road.
+        late: Columns that the records have and the renderer's layout has not, with their types.
+        reserved: Whether a record carries the reserved object.
+        rest: How many items had the attribute travel in the reserved object, as it fits no column.
+    """
+
+    items: Sequence[msgspec.Raw]
+    lines: bytes = b""
+    records: Sequence[dict[str, Any]] = ()
+    late: Mapping[str, str] = field(default_factory=dict)
+    reserved: bool = False
+    rest: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LineRenderer:
+    """Renders items to finished RECORD lines: the fast road.
+
+    Attributes:
+        stream: Name of the stream.
+        version: Version of ACTIVATE_VERSION, where the stream sends it.
+        converter: Makes records of items, and learns what they look like.
+        now: Returns the time, in UTC.
+    """
+
+    stream: str
+    version: int | None
+    converter: Converter
+    now: Callable[[], datetime]
+
+    def __call__(self, items: Sequence[msgspec.Raw]) -> Rendered:
+        """Render a page of items; one time of extraction holds for all of them."""
+        if not items:
+            return Rendered(items)
+        converted = self.converter.convert(items)
+        head = b'{"type":"RECORD","stream":' + orjson.dumps(self.stream) + b',"record":'
+        after: dict[str, Any] = {"time_extracted": self.now()}
+        if self.version is not None:
+            after["version"] = self.version
+        tail = b"," + orjson.dumps(after)[1:] + b"\n"
+        lines = head + (tail + head).join(converted.records) + tail
+        name = getattr(self.converter.layout, "reserved", None)
+        return Rendered(
+            items,
+            lines=lines,
+            late=converted.late,
+            # A nested attribute of that name shows the column too early, which does no harm.
+            reserved=name is not None and orjson.dumps(name) + b":" in lines,
+            rest=converted.rest,
+        )
+
+    def widened(self, layout: Layout) -> LineRenderer:
+        """Return a renderer for a layout with more columns; what was learned is kept."""
+        self.converter.layout = layout
+        return self
+
+
+@dataclass(frozen=True)
+class RecordRenderer:
+    """Renders items to dictionaries for the SDK's own road: maps, flattening, selection.
+
+    Attributes:
+        layout: How an item becomes a record.
+    """
+
+    layout: Layout
+
+    def __call__(self, items: Sequence[msgspec.Raw]) -> Rendered:
+        """Render a page of items; numbers are exact, int or Decimal."""
+        records = []
+        late: dict[str, str] = {}
+        rest: dict[str, int] = {}
+        layout = self.layout
+        for raw in items:
+            plain = to_record(msgspec.json.decode(raw), layout)
+            records.append(plain.record)
+            if plain.late:
+                late |= plain.late
+                assert isinstance(layout, layouts.Columns)
+                layout = layout.widened(plain.late)
+            for name in plain.rest:
+                rest[name] = rest.get(name, 0) + 1
+        field = getattr(self.layout, "reserved", None)
+        reserved = any(field in record for record in records)
+        return Rendered(items, records=records, late=late, reserved=reserved, rest=rest)
+
+    def widened(self, layout: Layout) -> RecordRenderer:
+        """Return a renderer for a layout with more columns."""
+        return RecordRenderer(layout)
+
+
+def to_record(item: Item, layout: Layout) -> Plain:
+    """Return an item as a record of Python values, by its layout."""
+    if isinstance(layout, layouts.Columns):
+        return codec.to_plain(item, layout, numbers.to_python)
+    if isinstance(layout, layouts.Packed):
+        return codec.to_packed(item, layout, numbers.to_python)
+    return codec.to_typed(item, layout, numbers.to_python)

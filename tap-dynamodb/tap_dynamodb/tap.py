@@ -1,0 +1,179 @@
+"""The tap: config in, streams out."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk import Tap
+from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+
+from dynamodb_core.scan import choose_workers
+from dynamodb_core.wire import BotoWire
+from tap_dynamodb import discovery, sources
+from tap_dynamodb.bookmarks import STATE_KEY
+from tap_dynamodb.emit import Emitter
+from tap_dynamodb.settings import CONFIG_JSONSCHEMA, Settings
+from tap_dynamodb.streams import DynamoDBStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
+    from typing import ClassVar
+
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+
+    from dynamodb_core.wire import Wire
+
+
+class TapDynamoDB(Tap):
+    """Reads Amazon DynamoDB tables by parallel scan, losslessly and within a given capacity."""
+
+    name = "tap-dynamodb"
+    package_name = "ferry-tap-dynamodb"
+    dynamic_catalog = True
+    config_jsonschema: ClassVar[dict[str, Any]] = copy.deepcopy(CONFIG_JSONSCHEMA)
+    message_writer_class = Emitter
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        TapCapabilities.ACTIVATE_VERSION,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+
+    def __init__(self, *, catalog: Any = None, **arguments: Any) -> None:
+        """Make the tap. The SDK discovers here, unless a catalog is given.
+
+        Args:
+            catalog: The input catalog. Given as a dictionary its annotations are kept, which the
+                SDK's own classes drop.
+            **arguments: As `singer_sdk.Tap` takes them.
+        """
+        self._raw_catalog: dict[str, Any] | None = catalog if isinstance(catalog, dict) else None
+        self._signal: int | None = None
+        self._streaming = False
+        self._finished: set[str] = set()
+        super().__init__(catalog=copy.deepcopy(catalog), **arguments)
+        self.emitter.written = self._leave_when_asked
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The configuration."""
+        return Settings.from_config(self.config)
+
+    @cached_property
+    def wire(self) -> Wire:
+        """The one connection to DynamoDB."""
+        workers = self.settings.scan_workers or choose_workers()
+        return BotoWire(self.settings.aws, connections=max(workers, sources.DESCRIBE_WORKERS))
+
+    @property
+    def emitter(self) -> Emitter:
+        """The owner of stdout."""
+        assert isinstance(self.message_writer, Emitter)
+        return self.message_writer
+
+    def discover_streams(self) -> Sequence[DynamoDBStream]:
+        """Return a stream for each table; a catalog in hand stops all sampling."""
+        if self._raw_catalog is not None:
+            return [self._catalogued(entry) for entry in self._raw_catalog.get("streams", ())]
+        settings = self.settings
+        found = sources.find(self.wire, settings)
+        names = discovery.stream_names(
+            [source.table.name for source in found], settings.stream_names or {}
+        )
+        schemas = sources.schemas(self.wire, found, settings)
+        return [
+            DynamoDBStream(
+                self,
+                name=names[source.table.name],
+                schema=schema,
+                reference=source.reference,
+            )
+            for source, schema in zip(found, schemas, strict=True)
+        ]
+
+    @property
+    def catalog_dict(self) -> dict[str, Any]:
+        """The catalog, with the annotations that the SDK's classes drop."""
+        catalog: dict[str, Any] = super().catalog_dict
+        for entry in catalog["streams"]:
+            entry["schema"] = discovery.reattach(
+                entry["schema"], self.streams[entry["tap_stream_id"]].schema
+            )
+        return catalog
+
+    def require_choice(self) -> None:
+        """Refuse to read every table of an account when the configuration chooses none."""
+        names = [
+            stream.schema.get(discovery.TABLE, {}).get("name", stream.name)
+            for stream in self.streams.values()
+        ]
+        sources.require_choice(self.settings, names)
+
+    def finished(self, stream: DynamoDBStream) -> None:
+        """Note that a stream was read to its end.
+
+        Until all are, a run that is started again skips those that are; afterwards the next run
+        begins anew.
+
+        Args:
+            stream: The stream.
+        """
+        self._finished.add(stream.name)
+        selected = {name for name, each in self.streams.items() if each.selected}
+        if selected <= self._finished:
+            for name in selected:
+                self.streams[name].stream_state[STATE_KEY] = []
+
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        """Let a signal wait until a block is out, so that STATE is true."""
+        self._streaming = True
+        try:
+            yield
+        finally:
+            self._streaming = False
+
+    def stop_when_asked(self, write_state: Callable[[], None]) -> None:
+        """Leave the process when a signal has come.
+
+        Args:
+            write_state: Writes a STATE of all that is out.
+
+        Raises:
+            SystemExit: With 128 plus the signal's number, as a shell expects it.
+        """
+        if self._signal is None:
+            return
+        try:
+            write_state()
+        finally:
+            raise SystemExit(128 + self._signal)
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        del frame
+        if self._signal is None:
+            self.logger.info("Signal %d: stopping", signum)
+        self._signal = signum
+        if not self.emitter.writing:
+            self._leave_when_asked()
+
+    def _leave_when_asked(self) -> None:
+        if self._signal is not None and not self._streaming:
+            raise SystemExit(128 + self._signal)
+
+    def _catalogued(self, entry: dict[str, Any]) -> DynamoDBStream:
+        annotation = entry["schema"].get(discovery.TABLE, {})
+        given = {table: name for name, table in (self.settings.stream_names or {}).items()}
+        name = entry.get("stream") or entry["tap_stream_id"]
+        reference = annotation.get("name") or given.get(name, name)
+        if annotation.get("arn") in self.settings.tables:
+            reference = annotation["arn"]
+        return DynamoDBStream(self, name=name, schema=entry["schema"], reference=reference)

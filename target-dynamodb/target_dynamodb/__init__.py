@@ -1,0 +1,1 @@
+"""Singer target that writes DynamoDB tables and loses nothing."""

@@ -1,0 +1,278 @@
+"""The tables that are written: found or made, checked, each with one writer for all its streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dynamodb_core import capacity, tables
+from dynamodb_core.errors import ConfigError, KeyMismatch, TableNotFound
+from dynamodb_core.table import Key
+from dynamodb_core.writer import Writer
+from target_dynamodb import naming
+from target_dynamodb.kinds import kind
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping, Sequence
+
+    from dynamodb_core.progress import Progress
+    from dynamodb_core.table import Table
+    from dynamodb_core.wire import Wire
+    from target_dynamodb.settings import Settings
+    from target_dynamodb.source import Source
+
+MOST_KEYS = 2
+KEY_HINT = (
+    'Name the key with stream_maps, for example {"%s": {"__key_properties__": ["id"]}}, '
+    "or create the table yourself"
+)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What the target knows of a stream when it looks for its table.
+
+    Attributes:
+        name: The stream's name, after stream maps.
+        key_properties: Its key, partition key first; may be empty.
+        properties: The JSON Schema of each property.
+        source: The table that it came from, if our tap wrote it.
+    """
+
+    name: str
+    key_properties: Sequence[str]
+    properties: Mapping[str, Mapping[str, Any]]
+    source: Source | None = None
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A table that is written.
+
+    Attributes:
+        table: The table, as DescribeTable said when it was opened.
+        writer: Takes the writes of all its streams, so that those of one key stay in order.
+        streams: The streams that are written to it.
+    """
+
+    table: Table
+    writer: Writer
+    streams: set[str] = field(default_factory=set)
+
+
+class Destinations:
+    """Opens tables, each once.
+
+    Args:
+        settings: Which tables, and whether they may be made.
+        wire: Carries the calls.
+        progress: Told what is written.
+        log: Told what was found and done.
+    """
+
+    def __init__(
+        self, settings: Settings, wire: Wire, *, progress: Progress, log: logging.Logger
+    ) -> None:
+        self._settings = settings
+        self._wire = wire
+        self._progress = progress
+        self._log = log
+        self._opened: dict[str, Destination] = {}
+
+    def open(self, stream: Stream) -> Destination:
+        """Return the table of a stream; make it when it is missing.
+
+        Args:
+            stream: The stream, as its last SCHEMA message says.
+
+        Raises:
+            ConfigError: The table may not or cannot be written by this stream.
+            Error: A call failed.
+        """
+        wanted = self._name(stream)
+        name = naming.legal(wanted)
+        destination = self._opened.get(name)
+        if destination is None:
+            if name != wanted:
+                self._log.warning(
+                    "Stream %s goes to table %s, as %s is no legal table name",
+                    stream.name,
+                    name,
+                    wanted,
+                )
+            destination = self._opened[name] = self._open(stream, name)
+        else:
+            self._refuse_source(stream, destination.table)
+            check_key(stream, destination.table)
+            self._refuse_second_stream(stream, destination)
+        destination.streams.add(stream.name)
+        return destination
+
+    def close(self) -> None:
+        """Stop all writers; what still waits is abandoned."""
+        for destination in self._opened.values():
+            destination.writer.close()
+
+    def _name(self, stream: Stream) -> str:
+        return naming.table_name(
+            stream.name,
+            stream.source.name if stream.source else None,
+            pattern=self._settings.table_name,
+            patterns=self._settings.table_names,
+        )
+
+    def _open(self, stream: Stream, name: str) -> Destination:
+        setting = self._settings.write_capacity
+        rate: float | None
+        try:
+            table = tables.describe(self._wire, name)
+        except TableNotFound as error:
+            if not self._settings.create_tables:
+                raise TableNotFound(
+                    error.message, "Create it, or let the target do so: create_tables"
+                ) from error
+            table = self._create(stream, name)
+            rate, reason = setting, "as write_capacity says" if setting else "a table of this run"
+        else:
+            self._refuse_source(stream, table)
+            check_key(stream, table)
+            if not table.active:
+                table = tables.wait_until_active(self._wire, name)
+            rate, reason = capacity.choose_rate(setting, table, "write")
+            self._log.info(
+                "Stream %s goes to table %s (account %s, region %s), key %s, %s",
+                stream.name,
+                name,
+                table.account or "unknown",
+                table.region or self._wire.region,
+                table.key,
+                _billing(table),
+            )
+        limit = "unlimited" if rate is None else f"{rate:,g} units a second"
+        self._log.info("Write capacity of table %s: %s (%s)", name, limit, reason)
+        writer = Writer(
+            self._wire,
+            table,
+            budget=capacity.Budget(rate),
+            progress=self._progress,
+            workers=self._settings.write_workers,
+        )
+        return Destination(table, writer)
+
+    def _create(self, stream: Stream, name: str) -> Table:
+        table = tables.create(self._wire, name, new_key(stream, name))
+        self._log.info(
+            "Created table %s (account %s, region %s) for stream %s, key %s, %s",
+            name,
+            table.account or "unknown",
+            table.region or self._wire.region,
+            stream.name,
+            table.key,
+            _billing(table),
+        )
+        if stream.source is not None:
+            self._log.warning(
+                "Of table %s the items are copied; its secondary indexes, TTL, streams, tags, "
+                "backups, encryption, capacity and policies are not",
+                stream.source.name,
+            )
+        return table
+
+    def _refuse_source(self, stream: Stream, table: Table) -> None:
+        if stream.source is None or self._settings.allow_same_table:
+            return
+        if stream.source.is_same_as(table):
+            raise ConfigError(
+                f"Stream {stream.name} comes from table {table.name} ({table.arn}) itself or a "
+                "replica of it, and would overwrite newer items by older ones",
+                "Name another table with table_name or table_names, for example {table}_copy, or "
+                "set allow_same_table",
+            )
+
+    def _refuse_second_stream(self, stream: Stream, destination: Destination) -> None:
+        others = destination.streams - {stream.name}
+        asked = all(
+            naming.asked_for(
+                name, pattern=self._settings.table_name, patterns=self._settings.table_names
+            )
+            for name in (stream.name, *others)
+        )
+        if others and not asked:
+            raise ConfigError(
+                f"Stream {stream.name} would be written to table {destination.table.name}, as "
+                f"stream {', '.join(sorted(others))} is",
+                "Give each its own table in table_names, or name this table there for all of them",
+            )
+
+
+def new_key(stream: Stream, table: str) -> Key:
+    """Return the key of a table that is made for a stream.
+
+    Args:
+        stream: The stream; its source says which of two key properties is the partition key.
+        table: The table's name, for messages.
+
+    Raises:
+        ConfigError: The stream has no key, too long a key, or a key of a type that is none.
+    """
+    names = tuple(stream.key_properties)
+    source_key = stream.source.key if stream.source else None
+    known = dict(zip(source_key.names, source_key.types, strict=True)) if source_key else {}
+    if set(known) == set(names):
+        names = tuple(known)
+    if not names:
+        raise ConfigError(
+            f"Stream {stream.name} has no key properties, and table {table} does not exist",
+            KEY_HINT % stream.name,
+        )
+    if len(names) > MOST_KEYS:
+        raise ConfigError(
+            f"Stream {stream.name} has {len(names)} key properties ({', '.join(names)}), "
+            "a DynamoDB table has one or two",
+            KEY_HINT % stream.name,
+        )
+    types = []
+    for name in names:
+        type_ = kind(stream.properties.get(name) or {}).type or known.get(name)
+        if type_ not in ("S", "N", "B"):
+            raise ConfigError(
+                f"Key property {name} of stream {stream.name} is of type {type_ or 'unknown'}, "
+                f"a key of DynamoDB is a string, a number or binary",
+                KEY_HINT % stream.name,
+            )
+        types.append(type_)
+    return Key(names, tuple(types))
+
+
+def check_key(stream: Stream, table: Table) -> None:
+    """Check that a table's key is the stream's.
+
+    A stream without key properties takes the table's key, when its schema has these properties.
+
+    Args:
+        stream: The stream.
+        table: An existing table.
+
+    Raises:
+        KeyMismatch: The keys differ in names or types.
+    """
+    names = stream.key_properties or [n for n in table.key.names if n in stream.properties]
+    if set(names) != set(table.key.names):
+        own = ", ".join(stream.key_properties) or "no key properties"
+        raise KeyMismatch(
+            f"Table {table.name} has the key {table.key}, stream {stream.name} has {own}",
+            "Name another table with table_names, or " + KEY_HINT % stream.name,
+        )
+    for name, wanted in zip(table.key.names, table.key.types, strict=True):
+        found = kind(stream.properties.get(name) or {}).type
+        if found not in (None, wanted):
+            raise KeyMismatch(
+                f"Key attribute {name} of table {table.name} is of type {wanted}, "
+                f"property {name} of stream {stream.name} is of type {found}",
+                "Name another table with table_names, or change the property with stream_maps",
+            )
+
+
+def _billing(table: Table) -> str:
+    return "on demand" if table.billing == "PAY_PER_REQUEST" else "provisioned"

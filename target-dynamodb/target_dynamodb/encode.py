@@ -1,0 +1,181 @@
+"""From a record to the write of its item: compiled once for each SCHEMA; pure.
+
+`attributes.py` types the properties; here the formats of our tap are taken apart, its reserved object
+is put back, and deletions are told. `_sdc_` properties that a tap added are left out; an attribute of
+that name, which our tap annotates, is an attribute like any other. Numeric keys are written out in
+full digits, as not every engine sees that two spellings are one key.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+from dynamodb_core import numbers, restore
+from dynamodb_core.errors import DataError
+from target_dynamodb.attributes import Attributes
+from target_dynamodb.kinds import kind
+from target_dynamodb.verbatim import Verbatim
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from dynamodb_core.encode import TypedValue
+    from dynamodb_core.table import Key
+    from target_dynamodb.source import Source
+
+    Write = tuple[Hashable, bytes, bool]
+
+DELETED_AT = "_sdc_deleted_at"
+SDC_PROPERTIES = frozenset(
+    {
+        DELETED_AT,
+        "_sdc_batched_at",
+        "_sdc_extracted_at",
+        "_sdc_received_at",
+        "_sdc_sequence",
+        "_sdc_sync_started_at",
+        "_sdc_table_version",
+    }
+)
+SHOWN = 100
+"""Characters of a record's key that an error shows."""
+
+_decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
+
+
+class MissingKey(DataError):
+    """A record has no value for a part of its key."""
+
+
+class Encoder:
+    """Makes writes of the records of a stream.
+
+    A write is the identity of its item, a body, and whether it deletes. The body is DynamoDB JSON:
+    the item to put, or the key of the item to delete.
+
+    Args:
+        stream: The stream's name, for messages.
+        properties: The JSON Schema of each property.
+        key: The key of the table that is written.
+        source: The table that the stream came from, if our tap wrote it.
+        metadata: Whether the `_sdc_` properties are to be written.
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        properties: Mapping[str, Mapping[str, Any]],
+        *,
+        key: Key,
+        source: Source | None = None,
+        metadata: bool = False,
+    ) -> None:
+        self._stream = stream
+        self._key = key
+        self._source = source
+        self._keys = dict(zip(key.names, key.types, strict=True))
+        self._numeric = [name for name, type_ in self._keys.items() if type_ == "N"]
+        kinds = {name: kind(schema) for name, schema in properties.items()}
+        added = {n for n in SDC_PROPERTIES if n not in kinds or not kinds[n].annotated}
+        self._marks_deletion = DELETED_AT in added
+        self._apart: set[str] = set() if metadata else added
+        if source is not None and source.item_format == "plain":
+            self._apart.add(source.reserved)
+        elif source is not None:
+            self._apart.update(self._keys, (source.item_field, source.reserved))
+        self._attributes = Attributes(
+            kinds, keys=self._keys, apart=self._apart, keep_nulls=source is not None
+        )
+        self._verbatim: Verbatim | None = None
+        if source is not None and source.item_format == "dynamodb_json":
+            self._verbatim = Verbatim(key, source.item_field)
+
+    def encode_json(self, record: msgspec.Raw) -> Write:
+        """Make a write of a record's JSON.
+
+        Args:
+            record: The record, as it stands in its message.
+
+        Raises:
+            MissingKey: A part of the key is missing or null.
+            DataError: The record cannot be written; stream, key and path are named.
+            msgspec.DecodeError: It is not a JSON object.
+        """
+        if self._verbatim is not None:
+            write = self._verbatim.write(record)
+            if write is not None:
+                return write
+        return self.encode(_decode(record))
+
+    def encode(self, record: dict[str, Any]) -> Write:
+        """Make a write of a record.
+
+        Args:
+            record: The record; numbers as int, float or Decimal.
+
+        Raises:
+            MissingKey: A part of the key is missing or null.
+            DataError: The record cannot be written; stream, key and path are named.
+        """
+        try:
+            deleted = self._marks_deletion and record.get(DELETED_AT) is not None
+            item = self._attributes.key_of(record) if deleted else self._item(record)
+            for name in self._numeric:
+                text = item.get(name, {}).get("N")
+                if text is not None and not (text.isdecimal() and text[0] != "0"):
+                    item[name] = {"N": numbers.plain_digits(text)}
+            return self._key.identity(item), orjson.dumps(item), deleted
+        except DataError as error:
+            raise self._explain(record, error.message, error.hint) from error
+        except orjson.JSONEncodeError as error:  # a lone surrogate
+            raise self._explain(record, f"it holds a text that is no text: {error}", "") from error
+
+    def _item(self, record: dict[str, Any]) -> dict[str, TypedValue]:
+        source = self._source
+        if source is None:
+            return self._attributes.of(record)
+        if source.item_format == "plain":
+            item = self._attributes.of(record)
+            if record.get(source.reserved) is not None:
+                _put_back(item, record, source.reserved)
+            return item
+        if source.item_format == "packed":
+            item = restore.from_packed(
+                record, self._keys, item_field=source.item_field, reserved=source.reserved
+            )
+        else:
+            item = restore.from_typed(record, self._keys, item_field=source.item_field)
+        if not self._apart.issuperset(record):  # a stream map added properties
+            item.update(self._attributes.of(record))
+        return item
+
+    def _explain(self, record: dict[str, Any], what: str, hint: str) -> DataError:
+        missing = [name for name in self._key.names if record.get(name) is None]
+        shown = ", ".join(
+            f"{name} {record[name]!s:.{SHOWN}}" for name in self._key.names if name not in missing
+        )
+        where = f"Stream {self._stream}, record with key {shown or 'missing'}"
+        if missing:
+            return MissingKey(
+                f"{where}: {' and '.join(missing)} of the key is missing",
+                "Every record needs a value for each part of its table's key",
+            )
+        return DataError(f"{where}: {what}", hint)
+
+
+def _put_back(item: dict[str, TypedValue], record: dict[str, Any], name: str) -> None:
+    """Put back what the reserved object of our tap says."""
+    reserved = record[name]
+    types: Any = reserved.get("types") if isinstance(reserved, dict) else "none"
+    rest: Any = reserved.get("rest") if isinstance(reserved, dict) else "none"
+    if not isinstance(types or {}, dict) or not isinstance(rest or {}, dict):
+        raise DataError(
+            f"The property {name} does not hold `types` and `rest`",
+            "Leave the property as the tap wrote it",
+        )
+    restore.apply_tags(item, record, types or {})
+    restore.apply_rest(item, record, rest or {})

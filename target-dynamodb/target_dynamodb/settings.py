@@ -1,0 +1,164 @@
+"""The settings of the target: declared once, here; `--about` and the docs come from this module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dynamodb_core.errors import ConfigError
+from dynamodb_core.settings import AWS_PROPERTIES, AwsSettings
+from target_dynamodb import naming
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MOST_WORKERS = 64
+WORKERS = 8
+
+CONFIG_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "table_name": {
+            "type": ["string", "null"],
+            "title": "Table name",
+            "description": (
+                "Table to write to: a name, or a pattern in which {stream} stands for the stream's "
+                "name and {table} for the name of the DynamoDB table that the stream came from, for "
+                "example {table}_copy. Left out, it is the source table's own name, or else the "
+                "stream's. Characters that a table name cannot hold become _."
+            ),
+        },
+        "table_names": {
+            "type": ["object", "null"],
+            "additionalProperties": {"type": "string"},
+            "title": "Table names by stream",
+            "description": (
+                "Table for each stream that is named here, as a name or pattern; goes before "
+                "table_name. Two streams may be given one table."
+            ),
+        },
+        "write_capacity": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "title": "Write capacity",
+            "description": (
+                "Write capacity units a second that a table's load may consume. Left out: half of "
+                "what is provisioned, half of the warm throughput of an on-demand table, unlimited "
+                "for a table that this run created or that names neither."
+            ),
+        },
+        "write_workers": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": MOST_WORKERS,
+            "default": WORKERS,
+            "title": "Write workers",
+            "description": "How many requests of 25 items are on their way to a table at once.",
+        },
+        "create_tables": {
+            "type": ["boolean", "null"],
+            "default": True,
+            "title": "Create tables",
+            "description": (
+                "Create a table that is missing, on demand, with the stream's key properties as its "
+                "key. When off, a missing table is an error."
+            ),
+        },
+        "allow_same_table": {
+            "type": ["boolean", "null"],
+            "default": False,
+            "title": "Allow the source table",
+            "description": (
+                "Allow writing into the very table that the stream was read from, or a replica of "
+                "it. Every item that changed since it was read is then overwritten by its old self."
+            ),
+        },
+        **AWS_PROPERTIES,
+        "validate_records": {
+            "type": ["boolean", "null"],
+            "default": False,
+            "title": "Validate records",
+            "description": (
+                "Check every record against its SCHEMA before it is written. Off by default: "
+                "DynamoDB itself refuses what it cannot hold, and the check is slow."
+            ),
+        },
+        "load_method": {
+            "type": ["string", "null"],
+            "enum": ["append-only", "upsert", None],
+            "default": "append-only",
+            "title": "Load method",
+            "description": (
+                "append-only and upsert both put whole items: a record replaces the item of its key. "
+                "Items that no record names are left alone."
+            ),
+        },
+        "batch_size_rows": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "title": "Rows between acknowledgements",
+            "description": (
+                "Wait for DynamoDB's acknowledgement after so many records of a stream. Left out, "
+                "the target waits only when there is STATE to hand on, which is faster."
+            ),
+        },
+    },
+}
+"""JSON Schema of the configuration; the SDK adds its own settings to it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The target's configuration. Each attribute is the setting of its name.
+
+    Attributes:
+        table_name: Pattern of table names; None is the source table's name or the stream's.
+        table_names: Patterns by stream.
+        write_capacity: Units a second; None chooses carefully.
+        write_workers: Requests on their way at once, per table.
+        create_tables: Whether missing tables are made.
+        allow_same_table: Whether the stream's own table may be written.
+        aws: Where the service is and who asks.
+    """
+
+    table_name: str | None = None
+    table_names: Mapping[str, str] = field(default_factory=dict)
+    write_capacity: int | None = None
+    write_workers: int = WORKERS
+    create_tables: bool = True
+    allow_same_table: bool = False
+    aws: AwsSettings = field(default_factory=AwsSettings)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Settings:
+        """Read a configuration that fits `CONFIG_SCHEMA`.
+
+        Args:
+            config: The configuration; null and an empty string count as left out.
+
+        Raises:
+            ConfigError: A pattern of a table name has an unknown placeholder.
+        """
+        table_names = dict(config.get("table_names") or {})
+        table_name = config.get("table_name") or None
+        for setting, pattern in (("table_name", table_name), *_named(table_names)):
+            unknown = naming.unknown_placeholders(pattern or "")
+            if unknown:
+                raise ConfigError(
+                    f"{setting} {pattern!r} has the unknown placeholder {{{unknown[0]}}}",
+                    "A pattern may hold {stream} and {table}",
+                )
+        create_tables = config.get("create_tables")
+        return cls(
+            table_name=table_name,
+            table_names=table_names,
+            write_capacity=config.get("write_capacity"),
+            write_workers=config.get("write_workers") or WORKERS,
+            create_tables=True if create_tables is None else bool(create_tables),
+            allow_same_table=bool(config.get("allow_same_table")),
+            aws=AwsSettings.from_config(config),
+        )
+
+
+def _named(table_names: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(f"table_names[{stream}]", pattern) for stream, pattern in table_names.items()]

@@ -1,0 +1,98 @@
+"""What a SCHEMA message says of the DynamoDB table that its stream came from; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dynamodb_core.errors import DataError
+from dynamodb_core.table import Key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dynamodb_core.table import Table
+
+TABLE_ANNOTATION = "x-dynamodb-table"
+TYPE_ANNOTATION = "x-dynamodb-type"
+FORMATS = ("plain", "packed", "dynamodb_json")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The table that a stream came from, as the tap annotated it.
+
+    Attributes:
+        name: The table's name.
+        arn: Its ARN; empty when the tap did not know.
+        id: Its TableId; empty when the tap did not know.
+        region: Its region.
+        key: Its primary key, None when not told.
+        item_format: `plain`, `packed` or `dynamodb_json`.
+        item_field: The property that holds the item, in the latter two.
+        reserved: The property that says what JSON and the annotations do not.
+    """
+
+    name: str
+    arn: str = ""
+    id: str = ""
+    region: str = ""
+    key: Key | None = None
+    item_format: str = "plain"
+    item_field: str = "item"
+    reserved: str = "_dynamodb"
+
+    @classmethod
+    def from_schema(cls, stream: str, schema: Mapping[str, Any]) -> Source | None:
+        """Read the annotation of a stream's JSON Schema.
+
+        Args:
+            stream: The stream's name, for messages.
+            schema: The JSON Schema of its SCHEMA message.
+
+        Returns:
+            The source, or None for a stream of another tap.
+
+        Raises:
+            DataError: The annotation is of a form that this version does not know.
+        """
+        said = schema.get(TABLE_ANNOTATION)
+        if said is None:
+            return None
+        try:
+            parts = [(str(part["name"]), str(part["type"])) for part in said.get("key") or ()]
+            source = cls(
+                name=str(said["name"]),
+                arn=str(said.get("arn") or ""),
+                id=str(said.get("id") or ""),
+                region=str(said.get("region") or ""),
+                key=Key(*map(tuple, zip(*parts, strict=True))) if parts else None,
+                item_format=str(said.get("item_format") or "plain"),
+                item_field=str(said.get("item_field") or "item"),
+                reserved=str(said.get("reserved") or "_dynamodb"),
+            )
+        except (AttributeError, KeyError, TypeError) as error:
+            raise DataError(
+                f"Stream {stream}: {TABLE_ANNOTATION} of its SCHEMA cannot be read ({error!r})",
+                "Use a tap-dynamodb and a target-dynamodb of one version",
+            ) from error
+        if source.item_format not in FORMATS:
+            raise DataError(
+                f"Stream {stream}: item_format {source.item_format} is not known",
+                "Use a tap-dynamodb and a target-dynamodb of one version",
+            )
+        return source
+
+    def is_same_as(self, table: Table) -> bool:
+        """Return whether a table is the source itself, or its replica in another region.
+
+        Args:
+            table: The table that is to be written.
+        """
+        if (self.id and self.id == table.id) or (self.arn and self.arn == table.arn):
+            return True
+        replicas = {r.get("RegionName") for r in table.description.get("Replicas") or ()}
+        account = (self.arn.split(":") + [""] * 5)[4]
+        return (
+            self.name == table.name and account == table.account and bool({self.region} & replicas)
+        )

@@ -1,0 +1,72 @@
+"""Records of `dynamodb_json`, whose items go to the table as they are; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+from dynamodb_core import numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from dynamodb_core.table import Key
+
+
+class Verbatim:
+    """Slices an item out of its record, where nothing about it has to be changed.
+
+    Args:
+        key: The key of the table that is written.
+        item_field: The property that holds the typed item.
+    """
+
+    def __init__(self, key: Key, item_field: str) -> None:
+        self._key = key
+        names = [f"key{number}" for number, _ in enumerate(key.names)]
+        properties: list[tuple[str, Any, Any]] = [
+            (own, msgspec.Raw, msgspec.field(name=name))
+            for own, name in zip(names, key.names, strict=True)
+        ]
+        item = ("item", msgspec.Raw, msgspec.field(name=item_field))
+        record: Any = msgspec.defstruct("Record", [*properties, item], forbid_unknown_fields=True)
+        attributes: list[tuple[str, Any, Any]] = [
+            (own, dict[str, str], msgspec.field(name=name))
+            for own, name in zip(names, key.names, strict=True)
+        ]
+        self._record = msgspec.json.Decoder(record).decode
+        part: Any = msgspec.defstruct("Attributes", attributes)
+        self._attributes = msgspec.json.Decoder(part).decode
+
+    def write(self, record: msgspec.Raw) -> tuple[Hashable, bytes, bool] | None:
+        """Return the write that a record is.
+
+        Args:
+            record: The record's JSON.
+
+        Returns:
+            The write, as `Encoder` makes them; None when the record has to be looked at closely: it
+            has other properties, its key was changed on the way, or is spelled unusually.
+        """
+        try:
+            parts = self._record(record)
+            attributes = self._attributes(parts.item)
+        except msgspec.ValidationError:
+            return None
+        identity = []
+        for place, type_ in enumerate(self._key.types):
+            own = f"key{place}"
+            text = getattr(attributes, own).get(type_)
+            given = bytes(getattr(parts, own))
+            if not text:
+                return None
+            if type_ == "N":
+                if given != text.encode() or numbers.plain_digits(text) != text:
+                    return None
+                text = numbers.canonical(text)
+            elif given != orjson.dumps(text):
+                return None
+            identity.append((type_, text))
+        return tuple(identity), bytes(parts.item), False
