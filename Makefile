@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test engine engine-stop lint types format benchmark clean
+.PHONY: help demo test engine engine-stop lint types format docs benchmark clean
 
 ARGS ?=
 PORT ?= 4566
@@ -39,6 +39,10 @@ types: $(READY) ## Check types
 format: $(READY) ## Put the code into shape
 	@$(PYTHON) -m ruff format
 	@$(PYTHON) -m ruff check --fix
+
+docs: $(READY) ## Write docs/settings-*.md from what the plugins say of themselves
+	@$(PYTHON) -m tap_dynamodb --about --format markdown > docs/settings-tap.md
+	@$(PYTHON) -m target_dynamodb --about --format markdown > docs/settings-target.md
 
 benchmark: $(READY) ## Measure the client alone and the pair on a real engine
 	@$(PYTHON) -m benchmarks $(ARGS)

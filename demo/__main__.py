@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -28,7 +29,7 @@ COPY = "{table}_copy"
 def plugin_environment(running: engine.Engine, tables: list[str], scratch: Path) -> dict[str, str]:
     """Return the environment of a `meltano run` that moves `tables` to their copies on an engine.
 
-    Meltano's own database, and with it the state of the run, lies in the folder `scratch`.
+    Meltano's own database, with the state of the run, and its logs lie in the folder `scratch`.
     """
     own = ("MELTANO_", "TAP_DYNAMODB_", "TARGET_DYNAMODB_")
     environment = {name: v for name, v in guard.environment().items() if not name.startswith(own)}
@@ -37,6 +38,7 @@ def plugin_environment(running: engine.Engine, tables: list[str], scratch: Path)
         environment[f"TARGET_DYNAMODB_{name.upper()}"] = value
     environment.update(
         UV_CACHE_DIR=os.environ.get("UV_CACHE_DIR", str(engine.ROOT / ".uv" / "cache")),
+        XDG_STATE_HOME=str(scratch / "state"),  # Meltano's logs
         MELTANO_PROJECT_ROOT=str(engine.ROOT),
         MELTANO_DATABASE_URI=f"sqlite:///{scratch / 'meltano.db'}",
         TAP_DYNAMODB_TABLES=json.dumps(tables),
@@ -77,8 +79,10 @@ def show() -> int:
     guard.enter()
     began = time.monotonic()
     step("1/4", "Starting an engine of our own on this machine (ministack; no AWS account is used)")
-    with engine.running() as running, tempfile.TemporaryDirectory() as scratch:
-        wire = Wire.of(running)
+    with contextlib.ExitStack() as tidy:
+        running = tidy.enter_context(engine.running())
+        scratch = tidy.enter_context(tempfile.TemporaryDirectory())
+        wire = tidy.enter_context(contextlib.closing(Wire.of(running)))
         step("2/4", f"Filling {len(SHAPES)} tables, one for each kind of key, with hard items")
         for shape in SHAPES:
             count = load.fill(wire, shape, ORDINARY if shape is SHAPES[0] else 0)
@@ -92,7 +96,6 @@ def show() -> int:
             return 1
         step("4/4", "Comparing source and copy over the raw wire, type by type and digit by digit")
         identical = compare(wire)
-        wire.close()
     print(f"Done in {time.monotonic() - began:.0f} s; the engine is stopped.", flush=True)
     return 0 if identical else 1
 
@@ -107,7 +110,8 @@ def _end(signum: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _end)
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, _end)
     try:
         sys.exit(show())
     except EngineError as error:

@@ -49,6 +49,7 @@ Number = Callable[[str], Any]
 # Where a value stands: the position it is inside of, and its name or index there.
 _Place = tuple[Any, Any]
 
+_KINDS = frozenset(TYPES)
 _TAGGED = frozenset(("B", "SS", "NS", "BS"))
 
 
@@ -199,14 +200,16 @@ def _value(
 
 
 def _open(typed: Mapping[str, Any], at: _Place) -> tuple[str, Any]:
-    if isinstance(typed, dict) and len(typed) == 1:
-        for kind, value in typed.items():
-            if kind in TYPES:
-                return kind, value
-    raise DataError(
-        f"The value at {pointer(at)} is not in DynamoDB's JSON",
-        'It has one type for each value, for example {"S": "text"}',
-    )
+    try:
+        ((kind, value),) = typed.items()
+    except (AttributeError, ValueError):
+        kind, value = "", None
+    if kind not in _KINDS:
+        raise DataError(
+            f"The value at {pointer(at)} is not in DynamoDB's JSON",
+            'It has one type for each value, for example {"S": "text"}',
+        )
+    return kind, value
 
 
 def pointer(at: _Place | None) -> str:

@@ -28,6 +28,8 @@ def run(main: Callable[[], object], name: str) -> NoReturn:
         SystemExit: 0 when `main` returned, 1 when it raised one of our errors; that error is then
             one line of the log, without a traceback. Any other exception passes through.
     """
+    for chatty in ("boto3", "botocore", "urllib3"):  # at DEBUG they write down session tokens
+        logging.getLogger(chatty).setLevel(logging.INFO)
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 50)
     try:

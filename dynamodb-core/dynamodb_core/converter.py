@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from dynamodb_core.shapes import Fields
 
 _SAMPLE = 100
-# After n compilations the next waits for _PATIENCE**n misfits, so drift never compiles for long.
-_ROUNDS, _PATIENCE = 12, 4
-_MISFITS = (msgspec.DecodeError, Misfit, KeyError)
+# After n further compilations the next waits for 2**n misfits: however a table drifts, they are few.
+_ROUNDS = 20
+_MISFITS = (msgspec.DecodeError, UnicodeDecodeError, Misfit, KeyError)
 
 _floats = msgspec.json.Decoder(list[float])
 
@@ -112,7 +112,8 @@ class Converter:
             if self._program is None:
                 if self._fields is None:
                     step = -(-len(items) // _SAMPLE)
-                    self._fields = learned(None, map(_parse, items[::step]))
+                    sample = () if isinstance(self._layout, Typed) else items[::step]
+                    self._fields = learned(None, map(_parse, sample))
                 self._program = (self._layout, _compile(self._fields, self._layout))
             return self._program
 
@@ -122,7 +123,7 @@ class Converter:
             self._misses += len(page.misfits)
             room = _SAMPLE - len(self._missed)
             self._missed += page.misfits[: max(0, room)]
-            if self._compiled >= _ROUNDS or self._misses < _PATIENCE**self._compiled:
+            if self._compiled >= _ROUNDS or self._misses < 2**self._compiled:
                 return
             self._fields = learned(self._fields, self._missed)
             self._compiled += 1
@@ -184,7 +185,7 @@ class _Page:
         if plain.late and isinstance(self.layout, Columns):
             self.late.update(plain.late)
             self.layout = self.layout.widened(plain.late)
-        elif teach:
+        elif teach and self.late.keys().isdisjoint(item) and not isinstance(self.layout, Typed):
             self.misfits.append(item)
         return plain.record
 

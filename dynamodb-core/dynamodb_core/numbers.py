@@ -133,12 +133,11 @@ def to_python(spelled: str) -> int | Decimal:
     Args:
         spelled: What `literal` returned.
     """
-    if len(spelled) < len("-9223372036854775808") and spelled.lstrip("-").isdigit():
-        return int(spelled)
-    value = Decimal(spelled)
-    if spelled.lstrip("-").isdigit() and -_INT64 <= value < _INT64:
-        return int(value)
-    return value
+    if len(spelled) <= len("-9223372036854775808") and spelled.lstrip("-").isdigit():
+        whole = int(spelled)
+        if -_INT64 <= whole < _INT64:
+            return whole
+    return Decimal(spelled)
 
 
 def _careful(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from dynamodb_core.generate import Nothing, Code
+from dynamodb_core.generate import Code, Nothing
 from dynamodb_core.pointers import escape
 from dynamodb_core.shapes import Shape, nameable, size
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 # More positions than this cost more to compile than they save.
 _POSITIONS = 3000
-# An item struct with more names than _NAMES, and _SPARSE times those of an item, is slower than none.
-_NAMES, _SPARSE = 64, 16
+# An item struct with more names than _NAMES, and so many times those of an item, is slower than what
+# there is instead: the reference in `plain`, a dictionary in `packed`.
+_NAMES, _SPARSE_PLAIN, _SPARSE_PACKED = 32, 16, 4
 
 
 class Program(NamedTuple):
@@ -46,7 +47,7 @@ class Program(NamedTuple):
 
 def compile_plain(fields: Fields, columns: Columns) -> Program | None:
     """Compile the layout `plain`; None when the reference is the better road."""
-    if size(fields) > _POSITIONS or fields.varied(_SPARSE, _NAMES):
+    if size(fields) > _POSITIONS or fields.varied(_SPARSE_PLAIN, _NAMES):
         return None
     code = Code()
     dropping = not columns.open and columns.unknown == "drop"
@@ -118,7 +119,7 @@ def compile_packed(fields: Fields, layout: Packed) -> Program | None:
     key: list[str] = []
     body: list[str] = []
     source_type: Any
-    if fields.varied(_SPARSE, _NAMES) or not all(map(nameable, fields.shapes)):
+    if fields.varied(_SPARSE_PACKED, _NAMES) or not all(map(nameable, fields.shapes)):
         values = Shape()
         for shape in fields.shapes.values():
             values.merge(shape)

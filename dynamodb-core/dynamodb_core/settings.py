@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dynamodb_core.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -92,14 +94,36 @@ class AwsSettings:
 
         Returns:
             The settings; an empty string counts as left out.
+
+        Raises:
+            ConfigError: A part of the credentials is missing.
         """
         given = {
             name.removeprefix("aws_"): config[name]
             for name in AWS_PROPERTIES
             if config.get(name) not in (None, "")
         }
+        pair = {"access_key_id", "secret_access_key"}
+        if given.keys() & {*pair, "session_token"} and not pair <= given.keys():
+            raise ConfigError(
+                "A part of the AWS credentials is missing",
+                "Set both aws_access_key_id and aws_secret_access_key, or none of aws_access_key_id, "
+                "aws_secret_access_key and aws_session_token",
+            )
         return cls(**given)
 
     def __repr__(self) -> str:
         """Name the place, never the secrets."""
         return f"AwsSettings(region={self.region!r}, endpoint_url={self.endpoint_url!r})"
+
+
+def discreet(complaint: str) -> str:
+    """Return a complaint of the SDK about a setting, without the value where that is a secret.
+
+    Args:
+        complaint: What is wrong, ending with the setting as `config['name']`.
+    """
+    for name, schema in AWS_PROPERTIES.items():
+        if schema.get("secret") and complaint.endswith(f"config['{name}']"):
+            return f"config['{name}'] is of another type than {' or '.join(schema['type'])}"
+    return complaint

@@ -10,6 +10,9 @@ import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dynamodb_core.codec import TYPES
+from dynamodb_core.errors import DataError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -35,17 +38,19 @@ class Shape:
 
     def add(self, typed: Mapping[str, Any]) -> None:
         """Take one typed value into account."""
-        for kind, value in typed.items():
-            self.kinds[kind] = None
-            if kind == "M":
-                if self.fields is None:
-                    self.fields = Fields()
-                self.fields.add(value)
-            elif kind == "L":
-                for part in value:
-                    if self.element is None:
-                        self.element = Shape()
-                    self.element.add(part)
+        ((kind, value),) = typed.items()
+        if kind not in TYPES:
+            raise ValueError(kind)
+        self.kinds[kind] = None
+        if kind == "M":
+            if self.fields is None:
+                self.fields = Fields()
+            self.fields.add(value)
+        elif kind == "L":
+            for part in value:
+                if self.element is None:
+                    self.element = Shape()
+                self.element.add(part)
 
     def merge(self, other: Shape) -> None:
         """Take everything into account that another shape has seen."""
@@ -156,10 +161,16 @@ def learned(fields: Fields | None, items: Iterable[Mapping[str, Mapping[str, Any
     Args:
         fields: What was known, None at the beginning. It is not changed.
         items: Typed items.
+
+    Raises:
+        DataError: One of them is not in DynamoDB's JSON.
     """
     known = Fields() if fields is None else copy.deepcopy(fields)
     for item in items:
-        known.add(item, many=True)
+        try:
+            known.add(item, many=True)
+        except (AttributeError, TypeError, ValueError):
+            raise DataError("An item is not in DynamoDB's JSON") from None
     return known
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,8 @@ class Key:
 
         Returns:
             A type and a normalised text for each part of the key. Numbers are equal by value
-            (`1`, `1.0` and `1e0` are one key), and no joining can make two keys equal.
+            (`1`, `1.0` and `1e0` are one key), binary values by their bytes, and no joining can
+            make two keys equal.
 
         Raises:
             DataError: A part is missing, empty, or not of the key's type.
@@ -52,7 +54,11 @@ class Key:
                 raise DataError(
                     f"Key attribute {name} is empty", "DynamoDB refuses empty key values"
                 )
-            parts.append((kind, numbers.canonical(text) if kind == "N" else text))
+            if kind == "N":
+                text = numbers.canonical(text)
+            elif kind == "B":
+                text = _canonical_base64(name, text)
+            parts.append((kind, text))
         return tuple(parts)
 
     def __str__(self) -> str:
@@ -129,6 +135,15 @@ class Table:
             write_units=write,
             description=description,
         )
+
+
+def _canonical_base64(name: str, text: str) -> str:
+    try:
+        return b64encode(b64decode(text, validate=True)).decode()
+    except ValueError as error:
+        raise DataError(
+            f"Key attribute {name} is no base64: {error}", "Binary values travel as base64"
+        ) from error
 
 
 def _units(description: Mapping[str, Any], billing: str) -> tuple[float | None, float | None]:

@@ -9,9 +9,9 @@ from dynamodb_core.command import run
 
 def main() -> NoReturn:
     """Run the tap's command line."""
-    from tap_dynamodb.tap import TapDynamoDB  # noqa: PLC0415 - importing it takes a second
+    from tap_dynamodb.tap import TapDynamoDB, command  # noqa: PLC0415 - importing it takes a second
 
-    run(TapDynamoDB.cli, TapDynamoDB.name)
+    run(command, TapDynamoDB.name)
 
 
 if __name__ == "__main__":

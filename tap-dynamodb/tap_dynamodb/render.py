@@ -28,7 +28,8 @@ class Rendered:
     """What became of a page of items.
 
     Attributes:
-        items: The items as they came, to render them again when their columns are decided otherwise.
+        items: The items as they came, where there are late columns: to render them again when these
+            are decided otherwise.
         lines: RECORD messages, each ending with a newline; of the fast road.
         records: Records; of the SDK's road.
         late: Columns that the records have and the renderer's layout has not, with their types.
@@ -36,7 +37,7 @@ class Rendered:
         rest: How many items had the attribute travel in the reserved object, as it fits no column.
     """
 
-    items: Sequence[msgspec.Raw]
+    items: Sequence[msgspec.Raw] = ()
     lines: bytes = b""
     records: Sequence[dict[str, Any]] = ()
     late: Mapping[str, str] = field(default_factory=dict)
@@ -63,7 +64,7 @@ class LineRenderer:
     def __call__(self, items: Sequence[msgspec.Raw]) -> Rendered:
         """Render a page of items; one time of extraction holds for all of them."""
         if not items:
-            return Rendered(items)
+            return Rendered()
         converted = self.converter.convert(items)
         head = b'{"type":"RECORD","stream":' + orjson.dumps(self.stream) + b',"record":'
         after: dict[str, Any] = {"time_extracted": self.now()}
@@ -73,7 +74,7 @@ class LineRenderer:
         lines = head + (tail + head).join(converted.records) + tail
         name = getattr(self.converter.layout, "reserved", None)
         return Rendered(
-            items,
+            items if converted.late else (),
             lines=lines,
             late=converted.late,
             # A nested attribute of that name shows the column too early, which does no harm.

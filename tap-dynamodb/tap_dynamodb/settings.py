@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core.errors import ConfigError
@@ -126,6 +126,15 @@ CONFIG_JSONSCHEMA: dict[str, Any] = {
             "title": "Consistent reads",
             "description": "Read strongly consistent, at twice the capacity units.",
         },
+        "emit_activate_version_messages": {
+            "type": "boolean",
+            "default": False,
+            "title": "ACTIVATE_VERSION messages",
+            "description": (
+                "Whether a full read begins with ACTIVATE_VERSION, upon which SQL targets remove "
+                "the rows that it did not bring. A scan that is gone on with keeps its version."
+            ),
+        },
         **AWS_PROPERTIES,
     },
 }
@@ -169,7 +178,7 @@ class Settings:
                 "batch_config is set, but this tap writes no BATCH messages yet",
                 "Remove batch_config",
             )
-        names = [name for name in CONFIG_JSONSCHEMA["properties"] if name not in AWS_PROPERTIES]
+        names = [field.name for field in fields(cls) if field.name != "aws"]
         given = {name: config[name] for name in names if config.get(name) not in (None, "")}
         for name in ("tables", "exclude_tables"):
             given[name] = tuple(given.get(name, ()))

@@ -60,10 +60,13 @@ def find(wire: Wire, settings: Settings) -> list[Source]:
     patterns = [text for text in chosen if is_pattern(text)]
     matched: set[str] = set()
     if patterns:
-        names = {table_name(text) for text in named}
-        for name in tables.names(wire):
-            if any(fnmatchcase(name, pattern) for pattern in patterns) and name not in names:
-                matched.add(name)
+        listed = list(tables.names(wire))
+        for pattern in patterns:
+            hits = {name for name in listed if fnmatchcase(name, pattern)}
+            if not hits:
+                log.warning("No table here matches %s", pattern)
+            matched |= hits
+        matched -= {table_name(text) for text in named}
         matched = {name for name in matched if not _excluded(name, settings)}
 
     def described(reference: str) -> Source | None:
@@ -80,7 +83,9 @@ def find(wire: Wire, settings: Settings) -> list[Source]:
         return None
 
     found = workers.gather(described, sorted(named | matched), workers=DESCRIBE_WORKERS)
-    return sorted(filter(None, found), key=lambda source: source.table.name)
+    # A table may be given by its name and by its ARN.
+    different = {source.table.arn or source.reference: source for source in filter(None, found)}
+    return sorted(different.values(), key=lambda source: source.table.name)
 
 
 def describe(wire: Wire, reference: str) -> Source:

@@ -6,8 +6,12 @@ made, the SDK's road hands records to the SDK one by one. State and progress are
 
 from __future__ import annotations
 
+import copy
+import logging
+import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,14 +22,14 @@ from singer_sdk.mapper import SameRecordTransform
 
 from dynamodb_core import layouts
 from dynamodb_core.converter import Converter
-from dynamodb_core.errors import ConfigError
+from dynamodb_core.errors import ConfigError, Error
 from tap_dynamodb import discovery, sources
 from tap_dynamodb.bookmarks import STATE_KEY
 from tap_dynamodb.render import LineRenderer, RecordRenderer
 from tap_dynamodb.scanning import TableScan
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     import msgspec
     from singer_sdk.singerlib.messages import SchemaMessage
@@ -35,7 +39,8 @@ if TYPE_CHECKING:
     from tap_dynamodb.tap import TapDynamoDB
 
 STATE_SECONDS = 2.0
-"""Between two STATE messages while a table is read."""
+STATE_BYTES = 1_000_000
+"""At the latest after so many seconds, or bytes of records, a STATE says how far they go."""
 
 
 class DynamoDBStream(Stream):
@@ -63,6 +68,7 @@ class DynamoDBStream(Stream):
         self._renderer: LineRenderer | RecordRenderer = RecordRenderer(layouts.Typed({}))
         self._writes = False
         self._state_written = time.monotonic()
+        self._stateless_bytes = 0
         self._misfits: Counter[str] = Counter()
 
     @property
@@ -95,6 +101,18 @@ class DynamoDBStream(Stream):
         """
         yield from self._sync_records(context, write_messages=False)
 
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **more: Any) -> None:
+        """Log a message, but not the SDK's about an error that becomes a line of ours.
+
+        Args:
+            message: The message, perhaps with places for arguments.
+            *args: The arguments.
+            level: The level to log at.
+            **more: As `logging.Logger.log` takes them.
+        """
+        if not isinstance(sys.exc_info()[1], Error):
+            super().log(message, *args, level=level, **more)
+
     # Schema
 
     def _generate_schema_messages(self) -> Generator[SchemaMessage, None, None]:
@@ -125,12 +143,14 @@ class DynamoDBStream(Stream):
             self.get_record_counter() as counter,
             self.get_sync_timer(),
             self._dynamodb.streaming(),
+            self._last_state(),
         ):
             blocks = scan.blocks(self._dynamodb.wire, self._render, self._look_up, self.logger)
             for block in blocks:
                 rendered = self._fit(block.payload)
                 if fast:
                     self._dynamodb.emitter.write_lines(rendered.lines)
+                    self._stateless_bytes += len(rendered.lines)
                     counter.increment(block.count)
                 for record in rendered.records:
                     self._check_max_record_limit(current_record_index=count)
@@ -165,16 +185,21 @@ class DynamoDBStream(Stream):
             return layouts.Packed(keys, settings.item_field, reserved)
         if settings.item_format == "dynamodb_json":
             return layouts.Typed(keys, settings.item_field)
-        types = discovery.column_types(self.schema["properties"])
-        types.pop(settings.reserved_field, None)
         whole = all(self.mask.values())
         return layouts.Columns(
-            types=types,
+            types=self._columns(),
             reserved=reserved,
             open=whole,
             limit=settings.max_attributes,
             unknown="rest" if whole else "drop",
         )
+
+    def _columns(self) -> dict[str, str]:
+        """Return the DynamoDB type of each selected attribute that has a column."""
+        types = discovery.column_types(self.schema["properties"])
+        if self._dynamodb.settings.type_tags:
+            types.pop(self._dynamodb.settings.reserved_field, None)
+        return {name: kind for name, kind in types.items() if self.mask["properties", name]}
 
     def _nothing_asks_for_the_sdk(self) -> bool:
         maps = self.stream_maps
@@ -194,25 +219,24 @@ class DynamoDBStream(Stream):
         A worker that saw a new attribute took the type it saw. When another page has decided
         otherwise meanwhile, or there is no room left, the page is rendered again.
         """
-        known = discovery.column_types(self.schema["properties"])
-        clashes = any(known.get(name, kind) != kind for name, kind in rendered.late.items())
-        if (
-            clashes
-            or len(known.keys() | rendered.late.keys()) > self._dynamodb.settings.max_attributes
-        ):
+        known, settings = self._columns(), self._dynamodb.settings
+        late = rendered.late
+        clash = any(known.get(name, kind) != kind for name, kind in late.items())
+        if clash or (late and len(known.keys() | late.keys()) > settings.max_attributes):
             rendered = self._render(rendered.items)
         fresh = {name: kind for name, kind in rendered.late.items() if name not in known}
-        reserved = self._dynamodb.settings.reserved_field
+        reserved = settings.reserved_field
         tags = rendered.reserved and reserved not in self.schema["properties"]
         if fresh or tags:
             self._widen(fresh, reserved if tags else None)
             self._renderer = self._renderer.widened(self._layout())
         for name in rendered.rest.keys() - self._misfits.keys():
             self.logger.warning(
-                "Attribute %s has values without a column of their type; they travel in %s, and "
-                "the column is empty there",
+                "Attribute %s has values without a column of their type; they %s",
                 name,
-                reserved,
+                f"travel in {reserved}, and the column is empty there"
+                if settings.type_tags
+                else "are left out, as type_tags is off",
             )
         self._misfits.update(rendered.rest)
         return rendered
@@ -225,26 +249,43 @@ class DynamoDBStream(Stream):
         if reserved:
             properties[reserved] = discovery.reserved_schema()
         self._schema = {**self.schema, "properties": properties}
+        selected = {
+            name: part for name, part in properties.items() if self.mask["properties", name]
+        }
         self._dynamodb.mapper.register_raw_stream_schema(
-            self.name, self._schema, list(self.primary_keys)
+            self.name,
+            copy.deepcopy({**self._schema, "properties": selected}),  # a mapper changes its schema
+            list(self.primary_keys),
         )
         self._stream_maps = None
-        self._write_schema_message()
+        if self._writes:
+            self._write_schema_message()
 
     def _say_misfits(self) -> None:
         if self._misfits:
             counts = ", ".join(f"{name} {count:,}" for name, count in self._misfits.most_common(10))
-            self.logger.info("Values that travelled outside of their column: %s", counts)
+            self.logger.info("Values without a column of their type: %s", counts)
 
     # State
 
+    @contextmanager
+    def _last_state(self) -> Iterator[None]:
+        """Write a STATE of all that is out when the table cannot be read on."""
+        try:
+            yield
+        except Error:
+            self._write_state()
+            raise
+
     def _look_up(self) -> None:
         self._dynamodb.stop_when_asked(self._write_state)
-        if time.monotonic() - self._state_written >= STATE_SECONDS:
+        late = time.monotonic() - self._state_written >= STATE_SECONDS
+        if late or self._stateless_bytes >= STATE_BYTES:
             self._write_state()
 
     def _write_state(self) -> None:
         self._state_written = time.monotonic()
+        self._stateless_bytes = 0
         self.stream_state[STATE_KEY] = self.scan.bookmark.dump()
         if self._writes:
             self._dynamodb.state_writer.write_state(self.tap_state)

@@ -8,9 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
+from dynamodb_core.errors import ConfigError, Error
 from dynamodb_core.scan import choose_workers
+from dynamodb_core.settings import discreet
 from dynamodb_core.wire import BotoWire
 from tap_dynamodb import discovery, sources
 from tap_dynamodb.bookmarks import STATE_KEY
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import ClassVar
 
+    import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.plugin_base import _ConfigInput
 
     from dynamodb_core.wire import Wire
 
@@ -61,6 +66,37 @@ class TapDynamoDB(Tap):
         self._finished: set[str] = set()
         super().__init__(catalog=copy.deepcopy(catalog), **arguments)
         self.emitter.written = self._leave_when_asked
+
+    @classmethod
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        """Read the configuration files.
+
+        Args:
+            ctx: The command's context.
+            param: The option.
+            value: Paths, or `ENV`.
+
+        Raises:
+            ConfigError: A file is missing or is no JSON object.
+        """
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError, TypeError) as error:
+            raise ConfigError(
+                f"The configuration {', '.join(value)} cannot be read: {error}".rstrip(". "),
+                "--config takes the path of a JSON file, or ENV",
+            ) from error
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        try:
+            return super()._validate_config(raise_errors=raise_errors)
+        except ConfigValidationError as error:
+            raise ConfigError(
+                f"The configuration is not valid: {'; '.join(map(discreet, error.errors))}",
+                "tap-dynamodb --about shows every setting",
+            ) from error
 
     @cached_property
     def settings(self) -> Settings:
@@ -177,3 +213,16 @@ class TapDynamoDB(Tap):
         if annotation.get("arn") in self.settings.tables:
             reference = annotation["arn"]
         return DynamoDBStream(self, name=name, schema=entry["schema"], reference=reference)
+
+
+def command() -> None:
+    """Run the command line.
+
+    Raises:
+        Error: Something failed that the user can do something about.
+        SystemExit: The command ended by itself.
+    """
+    try:
+        TapDynamoDB.cli()
+    except SingerSDKError as error:
+        raise Error(" ".join(str(error).split()).rstrip(".") or type(error).__name__) from error

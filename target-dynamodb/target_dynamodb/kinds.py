@@ -36,16 +36,18 @@ class Kind(NamedTuple):
     annotated: bool = False
 
 
-def kind(schema: Mapping[str, Any]) -> Kind:
+def kind(schema: Mapping[str, Any] | bool) -> Kind:  # noqa: FBT001 - JSON Schema has it so
     """Return what a property becomes.
 
     Args:
-        schema: The property's JSON Schema.
+        schema: The property's JSON Schema; true is one too, and says nothing.
 
     Returns:
         The annotated type; else the one that all alternatives of the schema agree on, where null
         does not count; else none.
     """
+    if isinstance(schema, bool):
+        return Kind(None)
     alternatives = list(_alternatives(schema))
     base16 = any(part.get("contentEncoding") == "base16" for part in alternatives)
     decimal = any(part.get("format") in DECIMAL_FORMATS for part in alternatives)

@@ -214,12 +214,12 @@ def parts(message: dict[str, Any], kind: str, *names: str) -> list[Any]:
         names: Names of the parts.
 
     Raises:
-        DataError: One of them is missing.
+        DataError: One of them is missing, or the stream is no text.
     """
+    hint = "Feed the target with the output of a Singer tap"
     missing = [name for name in names if name not in message]
     if missing:
-        raise DataError(
-            f"A {kind} message has no {' and no '.join(missing)}",
-            "Feed the target with the output of a Singer tap",
-        )
+        raise DataError(f"A {kind} message has no {' and no '.join(missing)}", hint)
+    if "stream" in names and not isinstance(message["stream"], str):
+        raise DataError(f"The stream of a {kind} message is no text", hint)
     return [message[name] for name in names]

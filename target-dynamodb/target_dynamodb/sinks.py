@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from singer_sdk.target_base import Target
 
     from target_dynamodb.destinations import Destination
+    from target_dynamodb.source import Source
     from target_dynamodb.target import TargetDynamoDB
 
 
@@ -67,16 +68,19 @@ class DynamoDBSink(Sink):
         """Whether records can go to the table as they are, past the SDK."""
         return not (self._validator or self.include_sdc_metadata_properties or self.batch_size_rows)
 
-    def setup(self) -> None:
+    def open(self, source: Source | None) -> None:
         """Find or make the table, and learn how to encode for it.
+
+        This is not done in `setup`, whose failure the SDK would log once more.
+
+        Args:
+            source: The table that the stream came from, if our tap wrote it.
 
         Raises:
             ConfigError: The table cannot take this stream.
+            Error: A call failed.
         """
-        if self._target.drops(self.stream_name):
-            return
-        source = self._target.source
-        # The SDK's own copy has lost every property that is named like the SDK's metadata.
+        # The SDK's other copy has lost every property that is named like the SDK's metadata.
         properties = self.original_schema["properties"]
         stream = Stream(self.stream_name, self.key_properties, properties, source)
         self._destination = self._target.destinations.open(stream)

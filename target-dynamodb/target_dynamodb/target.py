@@ -20,6 +20,7 @@ from singer_sdk.target_base import Target
 
 from dynamodb_core.errors import ConfigError, DataError, Error
 from dynamodb_core.progress import Progress
+from dynamodb_core.settings import discreet
 from target_dynamodb import mapping, output
 from target_dynamodb.destinations import Destinations
 from target_dynamodb.ending import DRAIN_SECONDS, Ending
@@ -86,7 +87,6 @@ class TargetDynamoDB(Target):
         self.max_parallelism = 1  # the writers have their own threads
         self.settings = Settings.from_config(self.config)
         self.progress = Progress("Written")
-        self.source: Source | None = None
         self._sources: dict[str, Source | None] = {}
         self._schemas: dict[str, str] = {}
         self._versions_ignored: set[str] = set()
@@ -107,19 +107,6 @@ class TargetDynamoDB(Target):
     def destinations(self) -> Destinations:
         """The tables that are written."""
         return Destinations(self.settings, self.wire, progress=self.progress, log=self.logger)
-
-    def drops(self, stream: str) -> bool:
-        """Return whether a stream map drops every record of a stream.
-
-        Args:
-            stream: The stream's name, after stream maps.
-        """
-        return any(
-            isinstance(stream_map, RemoveRecordTransform)
-            for stream_maps in self.mapper.stream_maps.values()
-            for stream_map in stream_maps
-            if stream_map.stream_alias == stream
-        )
 
     # From the command line to the last acknowledgement
 
@@ -230,7 +217,7 @@ class TargetDynamoDB(Target):
             return super()._validate_config(raise_errors=raise_errors)
         except ConfigValidationError as error:
             raise ConfigError(
-                f"The configuration is not valid: {'; '.join(error.errors)}",
+                f"The configuration is not valid: {'; '.join(map(discreet, error.errors))}",
                 "target-dynamodb --about shows every setting",
             ) from error
 
@@ -245,28 +232,38 @@ class TargetDynamoDB(Target):
         stream, schema = parts(message_dict, "SCHEMA", "stream", "schema")
         if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
             raise DataError(f"The SCHEMA of stream {stream} has no properties", "Look at the tap")
-        said = serialize_json([schema, message_dict.get("key_properties")])
+        keys = message_dict.get("key_properties") or []
+        if not isinstance(keys, list) or not all(isinstance(name, str) for name in keys):
+            raise DataError(f"The key properties of stream {stream} are no list of names")
+        said = serialize_json([schema, keys])
         if self._schemas.get(stream) == said:
             return
         if stream in self._schemas:
             self._settle()
-        self.source = self._sources[stream] = Source.from_schema(stream, schema)
+        source = self._sources[stream] = Source.from_schema(stream, schema)
         super()._process_schema_message(message_dict)
         self._schemas[stream] = said
-        for sink in self._sinks_to_clear:
-            sink.clean_up()
+        for retired in self._sinks_to_clear:
+            retired.clean_up()
         self._sinks_to_clear.clear()
+        for stream_map in self.mapper.stream_maps[stream]:
+            if not isinstance(stream_map, RemoveRecordTransform):
+                self._sink(stream_map.stream_alias).open(source)
         self._lay_road(stream)
 
     def _lay_road(self, stream: str) -> None:
         """Let the reader hand records straight to their sink, where nothing asks for the SDK."""
         self.message_reader.roads.pop(stream, None)
         stream_map, *others = self.mapper.stream_maps[stream]
-        sink = self._sinks_active[stream_map.stream_alias]
-        assert isinstance(sink, DynamoDBSink)
+        sink = self._sink(stream_map.stream_alias)
         identity = type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled
         if identity and sink.direct and not others:
             self.message_reader.roads[stream] = sink.road()
+
+    def _sink(self, stream: str) -> DynamoDBSink:
+        sink = self._sinks_active[stream]
+        assert isinstance(sink, DynamoDBSink)
+        return sink
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         """Take a RECORD message through its stream maps."""
@@ -284,10 +281,9 @@ class TargetDynamoDB(Target):
             transformed = mapping.through(stream_map, stream, record, reserved)
             if transformed is None:
                 continue
-            sink = self._sinks_active[stream_map.stream_alias]
-            assert isinstance(sink, DynamoDBSink)
+            sink = self._sink(stream_map.stream_alias)
             sink.take(transformed, message_dict)
-            if sink.is_full:
+            if sink.batch_size_rows and sink.is_full:
                 self.drain_one(sink)
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:

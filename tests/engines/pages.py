@@ -1,7 +1,8 @@
-"""The pages that the stub serves: one mix of items, cut into pages of about 1 MB, rendered once.
+"""The pages that the stub serves: one mix of items, cut into pages of about 1 MB.
 
 Every page holds the same items but for their keys: `{"id": {"S": "000007-00042"}}` is item 42 of
-page 7. So a table of any length is rendered by one replacement a page, and no two keys are equal.
+page 7. So a table of any length takes the room of one page, a page is rendered by one replacement
+when it is asked for, and no two keys are equal.
 """
 
 from __future__ import annotations
@@ -10,27 +11,13 @@ import json
 import random
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from demo.items import flat, nested
-
-if TYPE_CHECKING:
-    from demo.wire import Item
+from benchmarks.mixes import MIXES
 
 _PAGE = 2**20
 _MARK = b"@page@"
 _UNITS = 128.0
-
-MIXES = ("flat", "nested", "large")
-"""Items of about 170 bytes, 1.6 KB and 200 KB."""
-
-
-def item(mix: str, rng: random.Random) -> Item:
-    """Return the attributes of one item of a mix, without its key."""
-    if mix == "large":
-        text = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz ", k=1000))
-        return {**flat(rng), "text": {"S": text * 200}}
-    return flat(rng) if mix == "flat" else nested(rng)
 
 
 @dataclass(frozen=True)
@@ -51,12 +38,17 @@ class Pages:
         self.pages = pages
         self._items = _template(mix)
         self.per_page = len(self._items)
-        self._ends = (self._end(None), self._end(b"%s-%05d" % (_MARK, self.per_page - 1)))
-        whole = b'{"Items":[' + b",".join(self._items) + b"]"
-        self._bodies = [
-            tuple(_body((whole, end), page, self.per_page) for end in self._ends)
-            for page in range(pages)
-        ]
+        self._whole = _listed(self._items)
+
+    @property
+    def items(self) -> int:
+        """How many items there are on all pages."""
+        return self.pages * self.per_page
+
+    @property
+    def item_bytes(self) -> float:
+        """The average size of an item as JSON."""
+        return sum(map(len, self._items)) / self.per_page
 
     def answer(self, request: dict[str, Any]) -> Body:
         """Return the page after `ExclusiveStartKey` in `Segment` of `TotalSegments`.
@@ -73,25 +65,23 @@ class Pages:
         if first == self.per_page:
             page, first = page + total, 0
         if page >= self.pages:
-            return _body((b'{"Items":[]', self._end(None, 0)), 0, 0)
+            return _body((_listed([]), self._end(0, None)), 0, 0)
         limit: int = request.get("Limit", self.per_page)
         last = min(first + limit, self.per_page)
         more = last < self.per_page or page + total < self.pages
-        if (first, last) == (0, self.per_page):
-            return self._bodies[page][more]
-        part = b'{"Items":[' + b",".join(self._items[first:last]) + b"]"
-        end = self._end(b"%s-%05d" % (_MARK, last - 1) if more else None, last - first)
-        return _body((part, end), page, last - first)
+        count = last - first
+        part = self._whole if count == self.per_page else _listed(self._items[first:last])
+        end = self._end(count, b"%s-%05d" % (_MARK, last - 1) if more else None)
+        return _body((part, end), page, count)
 
-    def _end(self, key: bytes | None, count: int | None = None) -> bytes:
-        number = self.per_page if count is None else count
+    def _end(self, count: int, key: bytes | None) -> bytes:
         consumed = {
             "TableName": self.table,
             "CapacityUnits": _UNITS,
             "Table": {"CapacityUnits": _UNITS},
         }
         end = b',"Count":%d,"ScannedCount":%d,"ConsumedCapacity":%s' % (
-            *(number, number),
+            *(count, count),
             json.dumps(consumed).encode(),
         )
         return end + (b',"LastEvaluatedKey":{"id":{"S":"%s"}}}' % key if key else b"}")
@@ -103,9 +93,14 @@ def _template(mix: str) -> list[bytes]:
     size = 0
     while size < _PAGE:
         key = {"id": {"S": f"{_MARK.decode()}-{len(items):05d}"}}
-        items.append(json.dumps({**key, **item(mix, rng)}, separators=(",", ":")).encode())
+        item = {**key, **MIXES[mix](rng)}
+        items.append(json.dumps(item, separators=(",", ":"), ensure_ascii=False).encode())
         size += len(items[-1])
     return items
+
+
+def _listed(items: list[bytes]) -> bytes:
+    return b'{"Items":[' + b",".join(items) + b"]"
 
 
 def _body(template: tuple[bytes, ...], page: int, count: int) -> Body:

@@ -20,9 +20,10 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.mixes import MIXES
 from demo import guard
 from demo.engine import ROOT, Engine
-from tests.engines.pages import MIXES, Pages
+from tests.engines.pages import Pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

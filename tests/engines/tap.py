@@ -60,6 +60,20 @@ class Output:
         state: dict[str, Any] = self.of("STATE")[-1]["value"]
         return state
 
+    def check(self, most: int = 1000) -> None:
+        """Check what is true of every run: schemas only grow, and come before what needs them."""
+        known: dict[str, dict[str, Any]] = {}
+        for message in self.messages:
+            if message["type"] == "SCHEMA":
+                properties = message["schema"]["properties"]
+                before = known.setdefault(message["stream"], {})
+                assert {name: properties.get(name) for name in before} == before
+                known[message["stream"]] = properties
+                assert len(properties.keys() - {"_dynamodb"}) <= most
+            elif message["type"] == "RECORD":
+                unknown = message["record"].keys() - known[message["stream"]].keys()
+                assert not unknown, f"{unknown} came before their schema"
+
     @property
     def errors(self) -> list[str]:
         """The lines of the log that are errors."""
@@ -101,17 +115,18 @@ class Command:
         *more: str,
         catalog: Mapping[str, Any] | None = None,
         state: Mapping[str, Any] | None = None,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str | None] | None = None,
     ) -> Output:
-        """Run the command to its end."""
+        """Run the command to its end; None takes a variable out of its environment."""
+        variables = {**os.environ, **(environment or {})}
         done = subprocess.run(
             self.arguments(config, *more, catalog=catalog, state=state),
-            env={**os.environ, **(environment or {})},
+            env={name: value for name, value in variables.items() if value is not None},
             capture_output=True,
             timeout=PATIENCE,
             check=False,
         )
-        text = "--discover" in more or "--about" in more or "--help" in more
+        text = {"--discover", "--about", "--help", "--version"} & {*more}
         return Output(
             [] if text else parse(done.stdout), done.stderr.decode(), done.returncode, done.stdout
         )
@@ -161,17 +176,24 @@ class _Log(logging.Handler):
         self.lines.append(f"| {record.levelname} | {record.getMessage()}")
 
 
-def make(wire: Wire, config: Mapping[str, Any], **arguments: Any) -> TapDynamoDB:
-    """Return a tap that speaks through `wire`; it has discovered, and leaves signals alone."""
-    from tap_dynamodb.tap import TapDynamoDB as Tap  # noqa: PLC0415 - importing it takes a second
-
-    wired = type("WiredTap", (Tap,), {"wire": wire})
+@contextlib.contextmanager
+def signals_kept() -> Iterator[None]:
+    """Keep this process's answers to signals; a tap that is made in it would set its own."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        tap: TapDynamoDB = wired(config=dict(config), **arguments)
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def make(wire: Wire, config: Mapping[str, Any], **arguments: Any) -> TapDynamoDB:
+    """Return a tap that speaks through `wire`; it has discovered, and leaves signals alone."""
+    from tap_dynamodb.tap import TapDynamoDB as Tap  # noqa: PLC0415 - it takes a second
+
+    wired = type("WiredTap", (Tap,), {"wire": wire})
+    with signals_kept():
+        tap: TapDynamoDB = wired(config=dict(config), **arguments)
     return tap
 
 
@@ -196,7 +218,8 @@ def sync(
     level = root.level
     root.addHandler(handler)
     root.setLevel(logging.INFO)
-    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="utf-8")
     failed = not fails
     try:
         with contextlib.redirect_stdout(out):
@@ -211,7 +234,7 @@ def sync(
         root.setLevel(level)
     assert failed, "the run came to its end"
     out.flush()
-    stdout = out.buffer.getvalue()  # type: ignore[attr-defined]
+    stdout = raw.getvalue()
     return Output(parse(stdout), "\n".join(handler.lines), stdout=stdout)
 
 

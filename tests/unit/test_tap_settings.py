@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+
 from dynamodb_core.errors import ConfigError
 from dynamodb_core.settings import AWS_PROPERTIES
 from tap_dynamodb.settings import CONFIG_JSONSCHEMA, Settings
@@ -84,7 +85,9 @@ def test_batch_is_refused_as_long_as_there_is_none() -> None:
 
 
 def test_no_secret_is_in_the_text_of_the_settings() -> None:
-    secrets = {name: f"hush-{name}" for name, schema in AWS_PROPERTIES.items() if "secret" in schema}
+    secrets = {
+        name: f"hush-{name}" for name, schema in AWS_PROPERTIES.items() if "secret" in schema
+    }
     assert set(secrets) >= {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
     settings = Settings.from_config(secrets)
     assert settings.aws.secret_access_key == "hush-aws_secret_access_key"

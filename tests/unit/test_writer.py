@@ -395,7 +395,7 @@ def test_a_slow_table_slows_the_one_who_puts(
 
     def answer(operation: str, request: dict[str, Any]) -> Answer:
         go_on.wait(PATIENCE)
-        raise refusal("InternalServerError")
+        return {}
 
     one = run(answer, workers=2)
     filler, handed_over = filling(one, "x" * size)
@@ -404,6 +404,27 @@ def test_a_slow_table_slows_the_one_who_puts(
     one.writer.close()
     go_on.set()
     filler.join(PATIENCE)
+
+
+def test_a_write_that_replaces_another_takes_no_more_room_than_it_needs(
+    run: Callable[..., Run],
+) -> None:
+    called, go_on = threading.Event(), threading.Event()
+
+    def answer(operation: str, request: dict[str, Any]) -> Answer:
+        called.set()
+        go_on.wait(PATIENCE)
+        return {}
+
+    one = run(answer, workers=1)
+    one.puts(25)
+    assert called.wait(PATIENCE)
+    for version in range(50):
+        in_time(lambda value=str(version): one.put("a", value * 1_000_000))
+    one.put("a", "small")
+    go_on.set()
+    in_time(one.writer.flush)
+    assert one.values_sent("a") == ["small"]
 
 
 def test_the_one_who_puts_goes_on_when_there_is_room_again(run: Callable[..., Run]) -> None:

@@ -1,0 +1,184 @@
+"""The tap's command line: what it says of itself, and what it says of a bad configuration."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from demo.guard import NOWHERE
+from tap_dynamodb.settings import CONFIG_JSONSCHEMA
+from tests.engines.tap import Command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from demo.engine import Engine
+    from tests.engines.tap import Output
+
+SECRETS = {
+    "aws_access_key_id": "AKIAHUSHHUSHHUSHHUSH",
+    "aws_secret_access_key": "hush-secret",
+    "aws_session_token": "hush-token",
+}
+NO_KEYS: dict[str, str | None] = {
+    "AWS_ACCESS_KEY_ID": None,
+    "AWS_SECRET_ACCESS_KEY": None,
+}
+NO_REGION: dict[str, str | None] = {"AWS_REGION": None, "AWS_DEFAULT_REGION": None}
+
+
+@pytest.fixture
+def command(account: Engine, tmp_path: Path) -> Command:
+    return Command(tmp_path, account.config())
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Command:
+    """A command without an engine."""
+    return Command(tmp_path, {})
+
+
+def test_about_is_pure_json_and_complete(bare: Command) -> None:
+    output = bare({}, "--about", "--format", "json")
+    assert output.code == 0
+    about = json.loads(output.stdout)
+    assert about["name"] == "tap-dynamodb"
+    assert about["description"].startswith("Reads Amazon DynamoDB tables")
+    assert re.match(r"\d+\.\d+", about["sdk_version"])
+    settings = about["settings"]["properties"]
+    for name, schema in CONFIG_JSONSCHEMA["properties"].items():
+        assert settings[name] == schema
+    assert {"stream_maps", "flattening_enabled", "flattening_max_depth"} <= settings.keys()
+    assert "batch_config" not in settings
+    assert {*about["capabilities"]} >= {
+        *("catalog", "state", "discover", "about", "stream-maps"),
+        *("schema-flattening", "activate-version", "structured-logging"),
+    }
+    assert "batch" not in about["capabilities"]
+
+
+def test_help_and_version(bare: Command) -> None:
+    help_ = bare({}, "--help")
+    assert help_.code == 0
+    for option in ("--config", "--catalog", "--state", "--discover", "--test", "--about"):
+        assert option in help_.stdout.decode()
+    version = bare({}, "--version")
+    assert version.code == 0
+    assert re.fullmatch(rb"tap-dynamodb v.+, Meltano SDK v[\d.]+\n", version.stdout)
+
+
+def one_line(output: Output, *parts: str) -> None:
+    """Check that a run ended with one error in one line, and wrote nothing."""
+    assert output.code == 1
+    assert output.stdout == b""
+    assert "Traceback" not in output.log
+    (line,) = output.errors
+    for part in parts:
+        assert part in line
+    assert output.log.endswith(line + "\n")
+
+
+ENGINE = {"aws_region": "eu-west-1", "aws_endpoint_url": NOWHERE}
+
+
+@pytest.mark.parametrize(
+    ("config", "environment", "parts"),
+    [
+        pytest.param(ENGINE, NO_KEYS, ["no usable AWS credentials"], id="no credentials"),
+        pytest.param(
+            {**ENGINE, "aws_access_key_id": "x"},
+            {},
+            ["credentials is missing", "aws_secret_access_key"],
+            id="half of the credentials",
+        ),
+        pytest.param({**ENGINE, "aws_profile": "us"}, NO_KEYS, ["us", "aws_profile"], id="profile"),
+        pytest.param({}, NO_REGION, ["No AWS region is set", "aws_region"], id="no region"),
+        pytest.param(
+            {**ENGINE, "aws_region": "over there"},
+            {},
+            ["over there", "aws_region"],
+            id="bad region",
+        ),
+        pytest.param(ENGINE, {}, ["did not reach", NOWHERE, "aws_endpoint_url"], id="endpoint"),
+        pytest.param(
+            {**ENGINE, "aws_endpoint_url": "nowhere"},
+            {},
+            ["Invalid endpoint: nowhere"],
+            id="no URL",
+        ),
+        pytest.param(
+            {"tables": "t", "segments": "many", "item_format": "xml"},
+            {},
+            ["config['tables']", "config['segments']", "config['item_format']"],
+            id="wrong types",
+        ),
+        pytest.param(
+            {"aws_secret_access_key": 424242}, {}, ["config['aws_secret_access_key']"], id="no text"
+        ),
+        pytest.param(
+            {"batch_config": {"encoding": {"format": "jsonl"}, "storage": {"root": "file:///x"}}},
+            {},
+            ["Remove batch_config"],
+            id="batch_config",
+        ),
+    ],
+)
+def test_a_bad_configuration_is_one_line(
+    bare: Command, config: dict[str, Any], environment: dict[str, str | None], parts: list[str]
+) -> None:
+    output = bare({"tables": ["t"], **config}, environment=environment)
+    one_line(output, *parts)
+    assert "424242" not in output.log
+
+
+def test_a_bad_configuration_is_one_line_in_discovery_too(bare: Command) -> None:
+    one_line(bare({"segments": "many"}, "--discover"), "config['segments']")
+
+
+def test_a_configuration_that_is_no_json_is_one_line(bare: Command, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"tables": ["t"')
+    one_line(bare({}, "--config", str(broken)), "broken.json", "--config takes")
+    one_line(bare({}, "--config", str(tmp_path / "absent.json")), "absent.json")
+
+
+def test_a_table_that_does_not_exist_is_one_line(command: Command) -> None:
+    output = command({"tables": ["nowhere"]})
+    one_line(output, "Table nowhere does not exist", "aws_region", "aws_endpoint_url")
+
+
+def test_a_map_that_is_no_expression_is_one_line(command: Command, account: Engine) -> None:
+    from demo.wire import Wire  # noqa: PLC0415
+
+    wire = Wire.of(account)
+    wire.create_table("t", (("id", "S"),))
+    wire.close()
+    one_line(command({"tables": ["t"], "stream_maps": {"t": {"a": "foo("}}}), "foo(")
+
+
+def test_no_secret_is_ever_written(account: Engine, tmp_path: Path) -> None:
+    from demo.wire import Wire  # noqa: PLC0415
+
+    here = account.account(SECRETS["aws_access_key_id"])
+    wire = Wire.of(here)
+    wire.create_table("hushed", (("id", "S"),))
+    wire.put("hushed", [{"id": {"S": "x"}}])
+    command = Command(tmp_path, {**account.config(), **SECRETS})
+    loud: dict[str, str | None] = {"TAP_DYNAMODB_LOGLEVEL": "DEBUG"}
+    written = [
+        command({"tables": ["hushed"]}, environment=loud),
+        command({"tables": ["hushed"]}, "--discover", environment=loud),
+        command({"tables": ["nowhere"]}, environment=loud),
+        command({"tables": ["hushed"], "aws_endpoint_url": NOWHERE}),
+    ]
+    wire.call("DeleteTable", {"TableName": "hushed"})
+    wire.close()
+    assert [output.code for output in written] == [0, 0, 1, 1]
+    assert len(written[0].records()) == 1
+    for output in written:
+        for secret in SECRETS.values():
+            assert secret not in output.log
+            assert secret.encode() not in output.stdout

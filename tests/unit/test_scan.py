@@ -1,0 +1,281 @@
+"""A segmented scan of a table that is scripted page by page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from dynamodb_core import scan, workers
+from dynamodb_core.capacity import Budget
+from dynamodb_core.errors import CorruptReply, PartLost, ServiceError
+from dynamodb_core.parts import Block, Part
+from dynamodb_core.scan import ScanPlan, choose_segments, read_page, read_segment, shuffled
+from dynamodb_core.table import Key, Table
+from tests.engines.scripted import Answer, Clock, ScriptedWire, in_time, in_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import msgspec
+
+MIB = 1024 * 1024
+
+
+def page(ids: Sequence[str], next_key: str | None = None, units: float = 1.0) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "Items": [{"id": {"S": one}} for one in ids],
+        "Count": len(ids),
+        "ScannedCount": len(ids),
+        "ConsumedCapacity": {"TableName": "t", "CapacityUnits": units},
+    }
+    return answer if next_key is None else {**answer, "LastEvaluatedKey": {"id": {"S": next_key}}}
+
+
+class ScannedTable:
+    """Items `<segment>-<number>` in pages of three; every other page of a segment is empty."""
+
+    def __init__(self, segments: int, items: int) -> None:
+        self.segments = [[f"{s}-{n:02}" for n in range(items)] for s in range(segments)]
+
+    def __call__(self, operation: str, request: dict[str, Any]) -> Answer:
+        assert operation == "Scan"
+        assert request["TotalSegments"] == len(self.segments)
+        ids = self.segments[request["Segment"]]
+        start = request.get("ExclusiveStartKey", {"id": {"S": "start"}})["id"]["S"]
+        if start.startswith("empty-"):
+            after = int(start.removeprefix("empty-"))
+            found = ids[after : after + 3]
+            return page(found, f"full-{after + 3}" if after + 3 < len(ids) else None)
+        after = 0 if start == "start" else int(start.removeprefix("full-"))
+        return page((), f"empty-{after}")
+
+
+def ids_of(items: list[msgspec.Raw]) -> list[str]:
+    return [orjson.loads(bytes(item))["id"]["S"] for item in items]
+
+
+def reader(
+    wire: ScriptedWire, plan: ScanPlan, budget: Budget | None = None
+) -> Callable[[Part], Iterator[Block[list[str]]]]:
+    def read(part: Part) -> Iterator[Block[list[str]]]:
+        return read_segment(
+            part, plan=plan, wire=wire, budget=budget or Budget(None), render=ids_of
+        )
+
+    return read
+
+
+# Everything, in order, to the end
+
+
+def test_all_segments_are_read_to_their_end_and_each_in_order() -> None:
+    table = ScannedTable(segments=7, items=20)
+    read = reader(ScriptedWire(table), ScanPlan("t", 7))
+    seen: dict[int, list[str]] = {number: [] for number in range(7)}
+    finished = []
+    for block in workers.fan_out([Part(n) for n in shuffled(7, 1)], read, workers=3):
+        assert block.part not in finished
+        assert block.count == len(block.payload)
+        seen[block.part] += block.payload
+        finished += [block.part] * block.finished
+    assert seen == dict(enumerate(table.segments))
+    assert sorted(finished) == list(range(7))
+
+
+def test_a_page_without_items_is_not_the_end() -> None:
+    """A filter, or deleted items, leave pages that hold only a key to go on from."""
+    blocks = list(reader(ScriptedWire(ScannedTable(1, 4)), ScanPlan("t", 1))(Part(0)))
+    assert [block.count for block in blocks] == [0, 3, 0, 1]
+    assert [block.finished for block in blocks] == [False, False, False, True]
+
+
+def test_a_place_says_where_the_rest_begins() -> None:
+    table = ScannedTable(segments=2, items=10)
+    read = reader(ScriptedWire(table), ScanPlan("t", 2))
+    blocks = list(read(Part(1)))
+    assert blocks[-1].place is None
+    for number, block in enumerate(blocks[:-1]):
+        before = sum((b.payload for b in blocks[: number + 1]), [])
+        place = orjson.loads(orjson.dumps(block.place))  # as it comes back out of a state
+        after = sum((b.payload for b in read(Part(1, place))), [])
+        assert before + after == table.segments[1]
+
+
+def test_a_binary_key_survives_as_a_place() -> None:
+    """Trap 8: the key stays typed, so that bytes are not taken for text."""
+    key = {"pk": {"B": "/wA="}, "sk": {"N": "123456789012345678901234567890"}}
+    first = {**page(["a"]), "LastEvaluatedKey": key}
+    wire = ScriptedWire(in_turn(first, page(["b"])))
+    blocks = list(reader(wire, ScanPlan("t", 1))(Part(0)))
+    assert blocks[0].place == key
+    assert wire.calls[1].request["ExclusiveStartKey"] == key
+
+
+def test_items_are_handed_on_as_they_came() -> None:
+    item = b'{"id":{"S":"a"},"n":{"N":"1.50E+2"},"M":{"M":{"S":{"S":"\\u00e9"}}}}'
+    wire = ScriptedWire(in_turn(b'{"Count":1,"Items":[' + item + b'],"ScannedCount":1}'))
+    got = read_page(wire, ScanPlan("t", 1), Part(0), Budget(None), 1.0)
+    assert [bytes(raw) for raw in got.items] == [item]
+    assert got.next_key is None
+
+
+def test_a_block_says_its_bytes_and_units() -> None:
+    answer = orjson.dumps(page(["a"], units=12.5))
+    [block] = reader(ScriptedWire(in_turn(answer)), ScanPlan("t", 1))(Part(0))
+    assert (block.size, block.units) == (len(answer), 12.5)
+
+
+def test_the_plan_stands_in_every_request() -> None:
+    wire = ScriptedWire(in_turn(page(["a"], "a"), page(["b"])))
+    list(reader(wire, ScanPlan("arn:t", 9, consistent=True, limit=50))(Part(4)))
+    for call in wire.calls:
+        assert call.table == "arn:t"
+        assert call.request.items() >= {
+            "TableName": "arn:t",
+            "Segment": 4,
+            "TotalSegments": 9,
+            "ConsistentRead": True,
+            "Limit": 50,
+            "ReturnConsumedCapacity": "TOTAL",
+        }.items()
+    assert "ExclusiveStartKey" not in wire.calls[0].request
+
+
+def test_a_scan_is_eventually_consistent_unless_asked_for() -> None:
+    wire = ScriptedWire(in_turn(page([])))
+    list(reader(wire, ScanPlan("t", 1))(Part(0)))
+    assert not wire.calls[0].request.keys() & {"ConsistentRead", "Limit"}
+
+
+# Damaged pages
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"{}", "Items"),
+        (b'{"Items":[]}', "Count"),
+        (b'{"Count":0,"ScannedCount":0}', "Items"),
+        (b'{"Items":[{"id":{"S":"a"}}],"Count":2}', "Count is 2, but there are 1 items"),
+        (b'{"Items":[{"id":{"S":"a"}},{"id":{"S":"b"}}],"Count":1}', "Count is 1"),
+        (b'{"Count":2,"Items":[{"id":{"S":"a"}},{"id":{"S":"b"}', "truncated"),
+        (b'{"Count":1,"Items":[{"id":{"S":"a"}}],"LastEvaluatedKey":', "truncated"),
+        (b'{"Items":null,"Count":0}', "Items"),
+        (b"<html></html>", "malformed"),
+        (b"", "truncated"),
+    ],
+)
+def test_a_damaged_page_names_segment_and_table_and_is_no_end(answer: bytes, why: str) -> None:
+    """botocore makes an empty page of such an answer, which looks like a normal end."""
+    wire = ScriptedWire(in_turn(page(["a"], "a"), answer))
+    blocks = []
+    with pytest.raises(CorruptReply, match=rf"segment 3 of 8 of table t .*{why}") as caught:
+        blocks.extend(reader(wire, ScanPlan("t", 8))(Part(3)))
+    assert caught.value.code == "CorruptReply"
+    assert not any(block.finished for block in blocks)
+
+
+def test_a_failing_call_ends_the_scan_with_its_error() -> None:
+    wire = ScriptedWire(in_turn(page(["a"], "a"), ServiceError("no", code="InternalServerError")))
+    read = reader(wire, ScanPlan("t", 1))
+    with pytest.raises(ServiceError, match="no"):
+        in_time(lambda: list(workers.fan_out([Part(0)], read, workers=1)))
+
+
+def test_a_segment_that_ends_early_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trap 18: the end is a page without LastEvaluatedKey, never the end of an iterator."""
+
+    def stop(part: Part) -> Iterator[Block[list[str]]]:
+        blocks = reader(ScriptedWire(ScannedTable(1, 9)), ScanPlan("t", 1))(part)
+        yield next(blocks)
+
+    with pytest.raises(PartLost, match="Part 0"):
+        in_time(lambda: list(workers.fan_out([Part(0)], stop, workers=1)))
+
+
+# The budget
+
+
+def test_the_first_page_is_billed_as_expected_and_the_next_as_consumed() -> None:
+    clock = Clock()
+    budget = Budget(10.0, clock=clock, sleep=clock.sleep)
+    pages = [page(["a"], "a", 40.0), page(["b"], "b", 40.0), page(["c"], units=40.0)]
+    list(reader(ScriptedWire(in_turn(*pages)), ScanPlan("t", 1), budget)(Part(0)))
+    # Page 1 cost 40 units, repaid in 4 s before page 2; likewise before page 3.
+    assert sum(clock.slept) == pytest.approx(8.0, abs=0.05)
+
+
+@pytest.mark.parametrize(("consistent", "seconds"), [(False, 128.0), (True, 256.0)])
+def test_other_workers_wait_for_what_a_first_page_may_cost(
+    consistent: bool, seconds: float
+) -> None:
+    clock = Clock()
+    budget = Budget(1.0, clock=clock, sleep=clock.sleep)
+    waited = []
+
+    def answer(operation: str, request: dict[str, Any]) -> Answer:
+        budget.wait(0.0)  # another worker, while this page is on its way
+        waited.append(sum(clock.slept))
+        return page([])
+
+    list(reader(ScriptedWire(answer), ScanPlan("t", 1, consistent=consistent), budget)(Part(0)))
+    assert waited == [pytest.approx(seconds, rel=0.01)]
+
+
+def test_a_failed_page_costs_nothing() -> None:
+    clock = Clock()
+    budget = Budget(1.0, clock=clock, sleep=clock.sleep)
+    for answer in (ServiceError("no"), b"{}"):
+        with pytest.raises(ServiceError):
+            list(reader(ScriptedWire(in_turn(answer)), ScanPlan("t", 1), budget)(Part(0)))
+    budget.wait(1.0)
+    assert clock.slept == []
+
+
+# Into how many segments, and in which order
+
+
+def table_of(size: int) -> Table:
+    return Table("t", "", "", Key(("id",), ("S",)), size_bytes=size)
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "segments"),
+    [
+        (0, 8, 8),
+        (16 * MIB - 1, 8, 8),
+        (16 * MIB, 8, 32),
+        (64 * MIB * 32, 8, 32),
+        (64 * MIB * 33, 8, 33),
+        (64 * MIB * 1000, 8, 1000),
+        (10**15, 8, 10_000),
+        (10**15, 1, 10_000),
+    ],
+)
+def test_segments_follow_the_size(size: int, count: int, segments: int) -> None:
+    assert choose_segments(table_of(size), count) == segments
+
+
+def test_there_are_never_more_segments_than_the_service_takes() -> None:
+    assert choose_segments(table_of(10**18), 1000) <= 1_000_000
+
+
+@pytest.mark.parametrize(("cores", "count"), [(1, 4), (2, 8), (4, 16), (64, 16), (None, 4)])
+def test_workers_follow_the_machine(
+    monkeypatch: pytest.MonkeyPatch, cores: int | None, count: int
+) -> None:
+    monkeypatch.setattr(scan.os, "cpu_count", lambda: cores)
+    assert scan.choose_workers() == count
+
+
+@pytest.mark.parametrize("segments", [1, 2, 100])
+def test_the_order_holds_every_segment_once(segments: int) -> None:
+    assert sorted(shuffled(segments, 5)) == list(range(segments))
+
+
+def test_the_order_follows_the_seed_and_is_shuffled() -> None:
+    assert shuffled(100, 5) == shuffled(100, 5)
+    assert shuffled(100, 5) != shuffled(100, 6)
+    assert shuffled(100, 5) != list(range(100))

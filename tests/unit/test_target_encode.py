@@ -1,0 +1,279 @@
+"""From a record to the write of its item."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from dynamodb_core.errors import DataError
+from dynamodb_core.table import Key
+from target_dynamodb.encode import Encoder, MissingKey
+from target_dynamodb.source import Source
+
+STRING_KEY = Key(("id",), ("S",))
+TEXT = {"type": ["null", "string"]}
+NUMBER = {"type": ["null", "number"]}
+
+
+def encoder(
+    properties: dict[str, Any] | None = None, key: Key = STRING_KEY, **source: str
+) -> Encoder:
+    """An encoder for another tap's stream, or with `source` for one of our tap."""
+    given = dict.fromkeys(key.names, TEXT) | (properties or {})
+    return Encoder("orders", given, key=key, source=Source("t", **source) if source else None)
+
+
+def ours(properties: dict[str, str], key: Key = STRING_KEY, **source: str) -> Encoder:
+    """An encoder for a stream of our tap, with annotated properties."""
+    annotated = {name: {"x-dynamodb-type": kind} for name, kind in properties.items()}
+    return encoder(annotated, key, **{"item_format": "plain", **source})
+
+
+def written(made: Encoder, record: dict[str, Any]) -> dict[str, Any]:
+    """The item that is put, by the way over JSON and by the way over Python."""
+    _, body, deleted = made.encode(dict(record))
+    text = json.dumps(record, default=str)
+    assert not deleted
+    if "Decimal" not in repr(record):
+        assert made.encode_json(msgspec.Raw(text.encode())) == made.encode(dict(record))
+    item: dict[str, Any] = json.loads(body)
+    return item
+
+
+def test_another_taps_record_is_typed_by_its_schema() -> None:
+    made = encoder(
+        {
+            "count": {"type": "integer"},
+            "photo": {"type": "string", "contentEncoding": "base64"},
+            "blob": {"type": "string", "contentEncoding": "base16"},
+            "price": {"type": "string", "format": "singer.decimal"},
+            "at": {"type": "string", "format": "date-time"},
+            "open": {"type": "boolean"},
+            "tags": {"type": "array"},
+            "doc": {"type": "object"},
+        }
+    )
+    record = {
+        "id": "a",
+        "count": 12345678901234567890123456789012345678,
+        "photo": "AAEC",
+        "blob": "00fF",
+        "price": "12.50",
+        "at": "2026-02-28T00:00:00Z",
+        "open": False,
+        "tags": ["x", 1, None],
+        "doc": {"a": {"b": 1.5, "S": "x"}, "": None},
+    }
+    assert written(made, record) == {
+        "id": {"S": "a"},
+        "count": {"N": "12345678901234567890123456789012345678"},
+        "photo": {"B": "AAEC"},
+        "blob": {"B": "AP8="},
+        "price": {"N": "12.50"},
+        "at": {"S": "2026-02-28T00:00:00Z"},
+        "open": {"BOOL": False},
+        "tags": {"L": [{"S": "x"}, {"N": "1"}, {"NULL": True}]},
+        "doc": {"M": {"a": {"M": {"b": {"N": "1.5"}, "S": {"S": "x"}}}, "": {"NULL": True}}},
+    }
+
+
+def test_a_value_that_its_schema_does_not_know_is_typed_by_what_it_is() -> None:
+    made = encoder({"n": NUMBER, "t": TEXT, "any": {"type": ["string", "integer"]}})
+    record = {"id": "a", "n": "five", "t": 5, "any": True, "unknown": {"x": []}}
+    assert written(made, record) == {
+        "id": {"S": "a"},
+        "n": {"S": "five"},
+        "t": {"N": "5"},
+        "any": {"BOOL": True},
+        "unknown": {"M": {"x": {"L": []}}},
+    }
+
+
+def test_another_taps_nulls_are_left_out_and_ours_are_null() -> None:
+    record = {"id": "a", "t": None, "unknown": None}
+    assert written(encoder({"t": TEXT}), record) == {"id": {"S": "a"}}
+    assert written(ours({"id": "S", "t": "S"}), record) == {
+        "id": {"S": "a"},
+        "t": {"NULL": True},
+        "unknown": {"NULL": True},
+    }
+
+
+def test_our_tags_and_misfits_are_put_back() -> None:
+    made = ours({"id": "S", "doc": "M", "ns": "NS", "late": "N"})
+    record = {
+        "id": "a",
+        "doc": {"photo": "AAEC", "sizes": ["1", "2.50"], "a/b": {"~": ["x"]}},
+        "ns": ["1", "1E-130"],
+        "late": None,
+        "_dynamodb": {
+            "types": {"/doc/photo": "B", "/doc/sizes": "NS", "/doc/a~1b/~0": "SS", "/gone/x": "B"},
+            "rest": {"late": {"S": "text here"}, "far": {"BS": ["AA=="]}},
+        },
+    }
+    assert written(made, record) == {
+        "id": {"S": "a"},
+        "doc": {
+            "M": {
+                "photo": {"B": "AAEC"},
+                "sizes": {"NS": ["1", "2.50"]},
+                "a/b": {"M": {"~": {"SS": ["x"]}}},
+            }
+        },
+        "ns": {"NS": ["1", "1E-130"]},
+        "late": {"S": "text here"},
+        "far": {"BS": ["AA=="]},
+    }
+
+
+def test_packed_records_are_unpacked_and_added_properties_kept() -> None:
+    made = ours({"id": "S"}, item_format="packed")
+    record = {
+        "id": "a",
+        "item": {"M": {"S": "x"}, "photo": "AAEC", "n": 1},
+        "_dynamodb": {"types": {"/item/photo": "B"}},
+        "added_by_a_map": 5,
+    }
+    assert written(made, record) == {
+        "id": {"S": "a"},
+        "M": {"M": {"S": {"S": "x"}}},
+        "photo": {"B": "AAEC"},
+        "n": {"N": "1"},
+        "added_by_a_map": {"N": "5"},
+    }
+
+
+def test_typed_items_go_through_as_they_are() -> None:
+    made = ours({"id": "S"}, item_format="dynamodb_json")
+    item = '{"x":{"N":"1E2"},  "id":{"S":"\\u00e9"},"l":{"L":[{"M":{"S":{"S":"x"}}}]}}'
+    raw = msgspec.Raw('{"id":"é","item":'.encode() + item.encode() + b"}")
+    identity, body, deleted = made.encode_json(raw)
+    assert identity == (("S", "é"),)
+    assert body == item.encode()
+    assert not deleted
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({"id": "b", "item": {"id": {"S": "a"}, "x": {"S": "y"}}}, {"id": {"S": "b"}}),
+        ({"id": "a", "item": {"x": {"S": "y"}}}, {"id": {"S": "a"}}),
+        ({"id": "a", "item": {"id": {"S": "a"}, "x": {"S": "y"}}, "z": 1}, {"z": {"N": "1"}}),
+    ],
+)
+def test_a_typed_item_that_a_map_changed_takes_the_change(
+    record: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    item = written(ours({"id": "S"}, item_format="dynamodb_json"), record)
+    assert item == {"id": {"S": "a"}, "x": {"S": "y"}, **expected}
+
+
+@pytest.mark.parametrize("item_format", ["plain", "dynamodb_json"])
+@pytest.mark.parametrize(
+    ("spelled", "full"),
+    [("1E2", "100"), ("1.0", "1"), ("-2.50E-3", "-0.0025"), ("007", "7"), ("12", "12")],
+)
+def test_numeric_keys_are_written_in_full(item_format: str, spelled: str, full: str) -> None:
+    made = ours({"id": "N"}, Key(("id",), ("N",)), item_format=item_format)
+    record: dict[str, Any] = {"id": Decimal(spelled)}
+    if item_format == "dynamodb_json":
+        record["item"] = {"id": {"N": spelled}}
+    assert written(made, record) == {"id": {"N": full}}
+    raw = json.dumps({**record, "id": 0}).replace('"id": 0', f'"id": {Decimal(spelled)}')
+    identity, body, _ = made.encode_json(msgspec.Raw(raw.encode()))
+    assert json.loads(body) == {"id": {"N": full}}
+    assert identity == made.encode({**record, "id": Decimal(full)})[0]
+
+
+def test_two_spellings_of_a_key_are_one_identity() -> None:
+    made = encoder(key=Key(("id", "n"), ("S", "N")))
+    spellings = [1, Decimal("1.0"), Decimal("1E0"), "1"]
+    assert len({made.encode({"id": "a", "n": n})[0] for n in spellings}) == 1
+    assert made.encode({"id": "a$", "n": 1})[0] != made.encode({"id": "a", "n": 1})[0]
+
+
+@pytest.mark.parametrize("item_format", ["plain", "packed", "dynamodb_json", ""])
+def test_a_deleted_record_deletes_its_key(item_format: str) -> None:
+    key = Key(("id", "n"), ("S", "N"))
+    made = encoder(key=key, **({"item_format": item_format} if item_format else {}))
+    record = {"id": "a", "n": Decimal("1E1"), "x": "y", "_sdc_deleted_at": "2026-01-01"}
+    identity, body, deleted = made.encode(record)
+    assert deleted
+    assert json.loads(body) == {"id": {"S": "a"}, "n": {"N": "10"}}
+    kept = {"id": "a", "n": 10, "item": {"id": {"S": "a"}, "n": {"N": "10"}}}
+    assert made.encode({**kept, "_sdc_deleted_at": None})[::2] == (identity, False)
+
+
+def test_the_taps_metadata_is_left_out_unless_it_is_an_attribute() -> None:
+    record = {"id": "a", "_sdc_received_at": "now", "_sdc_sequence": 5, "_sdc_deleted_at": None}
+    assert written(encoder({"_sdc_sequence": {"type": "integer"}}), record) == {"id": {"S": "a"}}
+    attribute = ours({"id": "S", "_sdc_deleted_at": "S", "_sdc_sequence": "N"})
+    record["_sdc_deleted_at"] = "2026-01-01"
+    assert written(attribute, record) == {
+        "id": {"S": "a"},
+        "_sdc_sequence": {"N": "5"},
+        "_sdc_deleted_at": {"S": "2026-01-01"},
+    }
+
+
+@pytest.mark.parametrize("missing", [{}, {"id": None}])
+@pytest.mark.parametrize("item_format", ["plain", "packed", ""])
+def test_a_missing_key_is_named(missing: dict[str, Any], item_format: str) -> None:
+    made = encoder(
+        key=Key(("id", "n"), ("S", "N")), **({"item_format": item_format} if item_format else {})
+    )
+    with pytest.raises(MissingKey, match="orders, record with key n 1: id of the key is missing"):
+        made.encode({**missing, "n": 1})
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"id": ""}, "id is empty"),
+        ({"id": 5}, "/id is 5"),
+        ({"id": "a", "n": float("nan")}, "/n"),
+        ({"id": "a", "n": Decimal("Infinity")}, "/n"),
+        ({"id": "a", "doc": [{"x/y": int("1" * 39)}]}, "/doc/0/x~1y"),
+        ({"id": "a", "n": Decimal("1E126")}, "/n"),
+        ({"id": "a", "photo": "no base64"}, "/photo"),
+        ({"id": "a", "blob": "0"}, "/blob"),
+        ({"id": "a", "t": "\ud800"}, "no text"),
+        ({"id": "a", "t": object()}, "/t"),
+    ],
+)
+def test_what_cannot_be_written_is_named(record: dict[str, Any], words: str) -> None:
+    made = encoder(
+        {
+            "n": NUMBER,
+            "photo": {"type": "string", "contentEncoding": "base64"},
+            "blob": {"type": "string", "contentEncoding": "base16"},
+        }
+    )
+    with pytest.raises(DataError, match="Stream orders, record with key") as raised:
+        made.encode(record)
+    assert words in str(raised.value)
+
+
+def test_a_value_that_was_edited_and_no_longer_fits_is_an_error() -> None:
+    made = ours({"id": "S", "n": "N", "doc": "M"})
+    with pytest.raises(DataError, match="/n is no N: 'five'"):
+        made.encode({"id": "a", "n": "five", "doc": {}})
+    edited = {"id": "a", "doc": {"p": 5}, "_dynamodb": {"types": {"/doc/p": "B"}}}
+    with pytest.raises(DataError, match="/doc/p is 5"):
+        made.encode(edited)
+    with pytest.raises(DataError, match="_dynamodb does not hold"):
+        made.encode({"id": "a", "_dynamodb": "x"})
+
+
+def test_an_annotation_that_is_no_type_is_an_error() -> None:
+    with pytest.raises(DataError, match="annotated with X"):
+        ours({"id": "S", "n": "X"})
+
+
+def test_what_is_no_object_is_left_to_the_reader() -> None:
+    with pytest.raises(msgspec.DecodeError):
+        encoder().encode_json(msgspec.Raw(b"[1]"))
