@@ -56,6 +56,6 @@ def session(source: boto3.Session, settings: AwsSettings) -> botocore.session.Se
         role_arn=settings.assume_role_arn or "",
         extra_args=arguments,
     )
-    assumed = botocore.session.Session()
-    assumed.get_component("credential_provider").insert_before("env", _AssumedRole(fetcher))
+    assumed = botocore.session.Session(profile=settings.profile)  # its region and endpoints count
+    assumed.get_component("credential_provider").providers.insert(0, _AssumedRole(fetcher))
     return assumed

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 import zlib
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
@@ -38,6 +39,14 @@ DATA_OPERATIONS = frozenset({"Scan", "Query", "BatchWriteItem", "BatchGetItem"})
 
 FIRST_FAILURE = 300
 CORRUPT_TRIES = 4
+THROTTLED_TRIES = 40
+"""Tries of a throttled call after botocore's own. Those come out of a store that all calls share, and
+it is empty soon where a table is throttled for long."""
+
+THROTTLED_PAUSES = Backoff(first=1.0, limit=20.0)
+MOST_TEXT = 300
+"""Characters of an error's text that are shown; a proxy's may be a whole page."""
+
 THROTTLED = ("ProvisionedThroughputExceeded", "ThrottlingException", "RequestLimitExceeded")
 ACCESS_CODES = frozenset(
     {
@@ -93,7 +102,7 @@ class BotoWire:
     Args:
         settings: Where the service is and who asks.
         connections: How many calls go on at once.
-        sleep: Waits for seconds before a damaged answer is asked for again.
+        sleep: Waits for seconds before a damaged or throttled call is tried again.
     """
 
     def __init__(
@@ -127,10 +136,13 @@ class BotoWire:
         delays = Backoff().delays()
         for left in reversed(range(CORRUPT_TRIES)):
             try:
-                answer = client._make_api_call(operation, params.copy())  # noqa: SLF001 - every
-                # public method of a client is this call under another name
+                answer = self._patiently(client, operation, params)
             except (boto_errors.BotoCoreError, boto_errors.ClientError, ValueError) as error:
                 raise explain(error, operation, table, self._settings) from error
+            except RuntimeError as error:
+                if "expired" not in str(error):
+                    raise
+                raise AccessError(str(error).rstrip(". "), "Check this machine's clock") from error
             reply: bytes = answer[_BODY]
             fault = damage(reply, answer[_HEADERS])
             if not fault:
@@ -142,6 +154,20 @@ class BotoWire:
             "A proxy between here and DynamoDB may damage answers; run again to go on",
             code="CorruptReply",
         )
+
+    def _patiently(self, client: Any, operation: str, params: dict[str, Any]) -> Any:
+        def attempt() -> Any:
+            return client._make_api_call(operation, params.copy())  # noqa: SLF001 - every
+            # public method of a client is this call under another name
+
+        for pause in islice(THROTTLED_PAUSES.delays(), THROTTLED_TRIES):
+            try:
+                return attempt()
+            except boto_errors.ClientError as error:
+                if not _throttled(error):
+                    raise
+            self._sleep(pause)
+        return attempt()
 
     def _client(self, *, tries: int) -> Any:
         with self._lock:
@@ -249,7 +275,7 @@ def explain(error: Exception, operation: str, table: str, settings: AwsSettings)
     what = f"{operation} on table {table}" if table else operation
     if isinstance(error, boto_errors.ClientError):
         code = error.response.get("Error", {}).get("Code", "")
-        text = str(error.response.get("Error", {}).get("Message", "")).rstrip(". ")
+        text = _discreet(str(error.response.get("Error", {}).get("Message", "")), settings)
         if code == "ResourceNotFoundException":
             return TableNotFound(
                 f"Table {table} does not exist ({place})",
@@ -259,6 +285,11 @@ def explain(error: Exception, operation: str, table: str, settings: AwsSettings)
             return AccessError(
                 f"{what} is refused with {code}: {text} ({place})",
                 "Check the credentials and their permission for this call",
+            )
+        if code.startswith(("3", "4")):  # a status alone, where DynamoDB gives a code
+            return EndpointError(
+                f"{what} was answered with {code}, and not by DynamoDB: {text} ({place})",
+                "Check aws_endpoint_url, and proxies on the way",
             )
         return ServiceError(
             f"{what} failed with {code}: {text} ({place})", "Run again to go on", code=code
@@ -285,6 +316,26 @@ def explain(error: Exception, operation: str, table: str, settings: AwsSettings)
         f"{what} did not reach DynamoDB ({place}): {error}".rstrip(". "),
         "Check aws_endpoint_url, aws_region and the network",
     )
+
+
+def _throttled(error: boto_errors.ClientError) -> bool:
+    """Return whether a call may succeed when it is tried again, and botocore will not."""
+    code = error.response.get("Error", {}).get("Code", "")
+    return code.startswith(THROTTLED) or "RetryQuotaReached" in error.response["ResponseMetadata"]
+
+
+def _discreet(text: str, settings: AwsSettings) -> str:
+    """Return an error's text, shortened, without the request that some refusals repeat."""
+    text = text.partition("\n\n")[0]
+    for secret in (
+        settings.access_key_id,
+        settings.secret_access_key,
+        settings.session_token,
+        settings.assume_role_external_id,
+    ):
+        if secret:
+            text = text.replace(secret, "***")
+    return (text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}…").rstrip(". ")
 
 
 def _hold_body(params: dict[str, Any], context: dict[str, Any], **_event: object) -> None:

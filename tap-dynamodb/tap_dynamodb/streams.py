@@ -6,7 +6,6 @@ made, the SDK's road hands records to the SDK one by one. State and progress are
 
 from __future__ import annotations
 
-import copy
 import logging
 import sys
 import time
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.mapper import CustomStreamMap, SameRecordTransform
 
 from dynamodb_core import layouts
 from dynamodb_core.converter import Converter
@@ -27,6 +26,7 @@ from tap_dynamodb import discovery, sources
 from tap_dynamodb.bookmarks import STATE_KEY
 from tap_dynamodb.render import LineRenderer, RecordRenderer
 from tap_dynamodb.scanning import TableScan
+from tap_dynamodb.withheld import withheld, without
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 STATE_SECONDS = 2.0
 STATE_BYTES = 1_000_000
 """At the latest after so many seconds, or bytes of records, a STATE says how far they go."""
+
+MISFIT_WARNINGS = 5
+"""So many attributes that do not fit their column get a line of their own."""
 
 
 class DynamoDBStream(Stream):
@@ -138,7 +141,7 @@ class DynamoDBStream(Stream):
         self.logger.debug("Records go %s road", "the fast" if fast else "the SDK's")
         self._renderer = self._make_renderer(fast=fast)
         self._writes = write_messages
-        scan, count = self.scan, 0
+        scan, count, reserved = self.scan, 0, self._dynamodb.settings.reserved_field
         with (
             self.get_record_counter() as counter,
             self.get_sync_timer(),
@@ -152,6 +155,7 @@ class DynamoDBStream(Stream):
                     self._dynamodb.emitter.write_lines(rendered.lines)
                     self._stateless_bytes += len(rendered.lines)
                     counter.increment(block.count)
+                hidden = self._withheld() if rendered.records else frozenset()
                 for record in rendered.records:
                     self._check_max_record_limit(current_record_index=count)
                     count += 1
@@ -159,12 +163,23 @@ class DynamoDBStream(Stream):
                     if processed is None:
                         continue
                     if write_messages:
-                        self._write_record_message(processed)
+                        self._write_record_message(without(processed, reserved, hidden))
                     counter.increment()
                     yield processed
             self._say_misfits()
             self._write_state()
             self._dynamodb.finished(self)
+
+    def _withheld(self) -> frozenset[str]:
+        return withheld(
+            self.name,
+            self.config.get("stream_maps") or {},
+            [
+                (each.raw_schema["properties"], each.transformed_schema["properties"])
+                for each in self.stream_maps
+                if isinstance(each, CustomStreamMap)
+            ],
+        )
 
     def _render(self, items: Sequence[msgspec.Raw]) -> Rendered:
         return self._renderer(items)
@@ -230,14 +245,8 @@ class DynamoDBStream(Stream):
         if fresh or tags:
             self._widen(fresh, reserved if tags else None)
             self._renderer = self._renderer.widened(self._layout())
-        for name in rendered.rest.keys() - self._misfits.keys():
-            self.logger.warning(
-                "Attribute %s has values without a column of their type; they %s",
-                name,
-                f"travel in {reserved}, and the column is empty there"
-                if settings.type_tags
-                else "are left out, as type_tags is off",
-            )
+        for name in sorted(rendered.rest.keys() - self._misfits.keys()):
+            self._warn_of_misfit(name)
         self._misfits.update(rendered.rest)
         return rendered
 
@@ -254,17 +263,37 @@ class DynamoDBStream(Stream):
         }
         self._dynamodb.mapper.register_raw_stream_schema(
             self.name,
-            copy.deepcopy({**self._schema, "properties": selected}),  # a mapper changes its schema
+            {**self._schema, "properties": selected},  # of its own: a mapper takes some out
             list(self.primary_keys),
         )
         self._stream_maps = None
         if self._writes:
             self._write_schema_message()
 
+    def _warn_of_misfit(self, name: str) -> None:
+        settings = self._dynamodb.settings
+        if len(self._misfits) < MISFIT_WARNINGS:
+            self.logger.warning(
+                "Attribute %r has values without a column of their type; they %s",
+                name,
+                f"travel in {settings.reserved_field}, and the column is empty there"
+                if settings.type_tags
+                else "are left out, as type_tags is off",
+            )
+        elif len(self._misfits) == MISFIT_WARNINGS:
+            self.logger.warning("More such attributes are counted at the end of the table")
+        self._misfits[name] = 0
+
     def _say_misfits(self) -> None:
         if self._misfits:
-            counts = ", ".join(f"{name} {count:,}" for name, count in self._misfits.most_common(10))
-            self.logger.info("Values without a column of their type: %s", counts)
+            most = self._misfits.most_common(MISFIT_WARNINGS)
+            counts = ", ".join(f"{name!r} {count:,}" for name, count in most)
+            more = len(self._misfits) - len(most)
+            self.logger.info(
+                "Values without a column of their type: %s%s",
+                counts,
+                f" and those of {more} more attributes" if more else "",
+            )
 
     # State
 

@@ -6,10 +6,12 @@ last one again and again), or what a function says, and remembers every request 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
 import struct
+import sys
 import threading
 import zlib
 from dataclasses import dataclass, field
@@ -18,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from types import TracebackType
+    from collections.abc import Callable, Iterator, Mapping
 
 _RESET = struct.pack("ii", 1, 0)
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/")
@@ -112,7 +113,9 @@ def role_refused(code: str, message: str) -> Reply:
 
 
 class FaultService:
-    """The service; as a context manager it listens on a free port of this machine."""
+    """What the service says, and what it was asked; `running` gives one that listens."""
+
+    url: str
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -142,26 +145,25 @@ class FaultService:
         with self._lock:
             return [request.operation for request in self.requests]
 
-    def __enter__(self) -> FaultService:
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        self._server.failures = self.failures
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        )
-        self._thread.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-        assert not self.failures, self.failures
+@contextlib.contextmanager
+def running() -> Iterator[FaultService]:
+    """Run a service on a free port of this machine for the length of a `with` block."""
+    service = FaultService()
+    server = _Server(("127.0.0.1", 0), _handler(service))
+    server.failures = service.failures
+    service.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
+    thread.start()
+    try:
+        yield service
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert not service.failures, service.failures
 
 
 class _Server(ThreadingHTTPServer):
@@ -170,8 +172,6 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is its own affair; anything else fails the test."""
-        import sys  # noqa: PLC0415 - for the exception that is being handled
-
         error = sys.exc_info()[1]
         if error is not None and not isinstance(error, ConnectionError):
             self.failures.append(error)
@@ -181,6 +181,7 @@ def _handler(service: FaultService) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 30
+        wbufsize = -1  # head and body together: in two packets each reply would take 40 ms
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

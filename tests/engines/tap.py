@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -148,9 +149,13 @@ class Command:
             process = subprocess.Popen(
                 self.arguments(config, state=state), stdout=subprocess.PIPE, stderr=errors
             )
+        # What hangs is ended, so that a test that waits for it fails instead of hanging too.
+        net = threading.Timer(PATIENCE, process.kill)
+        net.start()
         try:
             yield process
         finally:
+            net.cancel()
             if process.poll() is None:
                 process.kill()
             process.wait(PATIENCE)

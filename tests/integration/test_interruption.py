@@ -7,34 +7,31 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from demo import guard
 from demo.__main__ import plugin_environment
 from demo.compare import compare_tables
-from demo.items import SHAPES, Shape, ordinary
+from demo.items import SHAPES, ordinary
 from tests.engines import pipeline
+from tests.engines.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from demo.engine import Engine
     from demo.wire import Item, Wire
-    from tests.engines.tables import Tables
-
 ITEMS = 6_000
 SEGMENTS = 12
-SLOW = {"write_capacity": 1000}
+BIN = f"{Path(sys.executable).parent}/"
+SLOW: dict[str, Any] = {"write_capacity": 1000}
 """A pace at which the target prints several STATEs before it is done."""
 
 
 @pytest.fixture(scope="module")
 def source(engine: Engine) -> Iterator[str]:
-    from tests.engines.tables import Tables
-
     made = Tables(engine)
     yield made.create(ordinary(SHAPES[0], ITEMS), key=SHAPES[0].key, label="interrupted")
     made.drop()
@@ -77,7 +74,9 @@ class Move:
         with self.begin(state) as pipe:
             last = list(pipe.states())[-1]
             assert (pipe.tap.wait(), pipe.target.wait()) == (0, 0), pipe.log("target")
-            read = int(pipe.log("tap").rpartition(" items, ")[0].rpartition(" ")[2].replace(",", ""))
+            read = int(
+                pipe.log("tap").rpartition(" items, ")[0].rpartition(" ")[2].replace(",", "")
+            )
         assert last["bookmarks"][self.source]["scan"] == []
         assert read == ITEMS - claimed
         assert compare_tables(self.wire, self.source, self.wire, self.copy).identical
@@ -175,7 +174,7 @@ def meltano_begins(
         **more,
     )
     process = subprocess.Popen(
-        [os.path.join(os.path.dirname(sys.executable), "meltano"), "run", "--force", *PAIR],
+        [BIN + "meltano", "run", "--force", *PAIR],
         cwd=pipeline.ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -225,6 +224,7 @@ def test_killed_meltano_run_goes_on_where_it_was(
     assert again.wait(pipeline.PATIENCE) == 0, text
     assert compare_tables(move.wire, source, move.wire, move.copy).identical
 
+
 IDLE_TAP = """\
 import json, signal, sys
 for message in json.loads(sys.argv[1]):
@@ -251,7 +251,7 @@ def idle_project(folder: Path) -> None:
         f"#!/bin/sh\nexec {sys.executable} {folder / 'tap_idle.py'} '{json.dumps(MESSAGES)}'\n"
     )
     tap.chmod(0o755)
-    target = os.path.join(os.path.dirname(sys.executable), "target-dynamodb")
+    target = BIN + "target-dynamodb"
     settings = [{"name": name} for name in ("table_name", *guard_settings())]
     plugins = {
         "extractors": [{"name": "tap-idle", "namespace": "tap_idle", "executable": str(tap)}],
@@ -281,7 +281,7 @@ def test_meltano_run_ends_on_a_signal_while_nothing_flows(
     environment = plugin_environment(engine, [], tmp_path)
     environment |= {"MELTANO_PROJECT_ROOT": str(tmp_path), "TARGET_DYNAMODB_TABLE_NAME": copy}
     process = subprocess.Popen(
-        [os.path.join(os.path.dirname(sys.executable), "meltano"), "run", "tap-idle", PAIR[1]],
+        [BIN + "meltano", "run", "tap-idle", PAIR[1]],
         cwd=tmp_path,
         env=environment,
         stdin=subprocess.DEVNULL,

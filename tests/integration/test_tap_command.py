@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.guard import NOWHERE
+from dynamodb_core.errors import Error
 from tap_dynamodb.settings import CONFIG_JSONSCHEMA
-from tests.engines.tap import Command
+from tap_dynamodb.tap import TapDynamoDB
+from tests.engines.tables import Tables
+from tests.engines.tap import Command, signals_kept
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from demo.engine import Engine
@@ -33,6 +37,13 @@ NO_REGION: dict[str, str | None] = {"AWS_REGION": None, "AWS_DEFAULT_REGION": No
 @pytest.fixture
 def command(account: Engine, tmp_path: Path) -> Command:
     return Command(tmp_path, account.config())
+
+
+@pytest.fixture
+def own(account: Engine) -> Iterator[Tables]:
+    made = Tables(account)
+    yield made
+    made.drop()
 
 
 @pytest.fixture
@@ -84,54 +95,65 @@ def one_line(output: Output, *parts: str) -> None:
 ENGINE = {"aws_region": "eu-west-1", "aws_endpoint_url": NOWHERE}
 
 
+BAD: list[Any] = [
+    pytest.param(ENGINE, NO_KEYS, ["no usable AWS credentials"], id="no credentials"),
+    pytest.param(
+        {**ENGINE, "aws_access_key_id": "x"},
+        {},
+        ["credentials is missing", "aws_secret_access_key"],
+        id="half of the credentials",
+    ),
+    pytest.param({**ENGINE, "aws_profile": "us"}, NO_KEYS, ["us", "aws_profile"], id="profile"),
+    pytest.param({}, NO_REGION, ["No AWS region is set", "aws_region"], id="no region"),
+    pytest.param(
+        {**ENGINE, "aws_region": "over there"}, {}, ["over there", "aws_region"], id="bad region"
+    ),
+    pytest.param(ENGINE, {}, ["did not reach", NOWHERE, "aws_endpoint_url"], id="endpoint"),
+    pytest.param(
+        {**ENGINE, "aws_endpoint_url": "nowhere"}, {}, ["Invalid endpoint: nowhere"], id="no URL"
+    ),
+    pytest.param(
+        {"tables": "t", "segments": "many", "item_format": "xml"},
+        {},
+        ["config['tables']", "config['segments']", "config['item_format']"],
+        id="wrong types",
+    ),
+    pytest.param(
+        {"aws_secret_access_key": 424242}, {}, ["config['aws_secret_access_key']"], id="no text"
+    ),
+    pytest.param(
+        {"batch_config": {"encoding": {"format": "jsonl"}, "storage": {"root": "file:///x"}}},
+        {},
+        ["Remove batch_config"],
+        id="batch_config",
+    ),
+]
+
+
+@pytest.mark.parametrize(("config", "environment", "parts"), BAD)
+def test_a_bad_configuration_says_what_to_change(
+    config: dict[str, Any],
+    environment: dict[str, str | None],
+    parts: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in environment:
+        monkeypatch.delenv(name)
+    with pytest.raises(Error) as raised, signals_kept():
+        TapDynamoDB(config={"tables": ["t"], **config})
+    for part in parts:
+        assert part in str(raised.value)
+    assert "424242" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("config", "environment", "parts"),
-    [
-        pytest.param(ENGINE, NO_KEYS, ["no usable AWS credentials"], id="no credentials"),
-        pytest.param(
-            {**ENGINE, "aws_access_key_id": "x"},
-            {},
-            ["credentials is missing", "aws_secret_access_key"],
-            id="half of the credentials",
-        ),
-        pytest.param({**ENGINE, "aws_profile": "us"}, NO_KEYS, ["us", "aws_profile"], id="profile"),
-        pytest.param({}, NO_REGION, ["No AWS region is set", "aws_region"], id="no region"),
-        pytest.param(
-            {**ENGINE, "aws_region": "over there"},
-            {},
-            ["over there", "aws_region"],
-            id="bad region",
-        ),
-        pytest.param(ENGINE, {}, ["did not reach", NOWHERE, "aws_endpoint_url"], id="endpoint"),
-        pytest.param(
-            {**ENGINE, "aws_endpoint_url": "nowhere"},
-            {},
-            ["Invalid endpoint: nowhere"],
-            id="no URL",
-        ),
-        pytest.param(
-            {"tables": "t", "segments": "many", "item_format": "xml"},
-            {},
-            ["config['tables']", "config['segments']", "config['item_format']"],
-            id="wrong types",
-        ),
-        pytest.param(
-            {"aws_secret_access_key": 424242}, {}, ["config['aws_secret_access_key']"], id="no text"
-        ),
-        pytest.param(
-            {"batch_config": {"encoding": {"format": "jsonl"}, "storage": {"root": "file:///x"}}},
-            {},
-            ["Remove batch_config"],
-            id="batch_config",
-        ),
-    ],
+    [p for p in BAD if p.id in ("no credentials", "wrong types")],
 )
 def test_a_bad_configuration_is_one_line(
     bare: Command, config: dict[str, Any], environment: dict[str, str | None], parts: list[str]
 ) -> None:
-    output = bare({"tables": ["t"], **config}, environment=environment)
-    one_line(output, *parts)
-    assert "424242" not in output.log
+    one_line(bare({"tables": ["t"], **config}, environment=environment), *parts)
 
 
 def test_a_bad_configuration_is_one_line_in_discovery_too(bare: Command) -> None:
@@ -150,35 +172,27 @@ def test_a_table_that_does_not_exist_is_one_line(command: Command) -> None:
     one_line(output, "Table nowhere does not exist", "aws_region", "aws_endpoint_url")
 
 
-def test_a_map_that_is_no_expression_is_one_line(command: Command, account: Engine) -> None:
-    from demo.wire import Wire  # noqa: PLC0415
-
-    wire = Wire.of(account)
-    wire.create_table("t", (("id", "S"),))
-    wire.close()
-    one_line(command({"tables": ["t"], "stream_maps": {"t": {"a": "foo("}}}), "foo(")
+def test_a_map_that_is_no_expression_is_one_line(command: Command, own: Tables) -> None:
+    name = own.create()
+    output = command({"tables": [name], "stream_maps": {name: {"a": "foo("}}})
+    one_line(output, "foo(")
 
 
 def test_no_secret_is_ever_written(account: Engine, tmp_path: Path) -> None:
-    from demo.wire import Wire  # noqa: PLC0415
-
-    here = account.account(SECRETS["aws_access_key_id"])
-    wire = Wire.of(here)
-    wire.create_table("hushed", (("id", "S"),))
-    wire.put("hushed", [{"id": {"S": "x"}}])
     command = Command(tmp_path, {**account.config(), **SECRETS})
     loud: dict[str, str | None] = {"TAP_DYNAMODB_LOGLEVEL": "DEBUG"}
+    hushed = Tables(account.account(SECRETS["aws_access_key_id"]))
+    name = hushed.create([{"id": {"S": "x"}}])
     written = [
-        command({"tables": ["hushed"]}, environment=loud),
-        command({"tables": ["hushed"]}, "--discover", environment=loud),
+        command({"tables": [name]}, environment=loud),
+        command({"tables": [name]}, "--discover", environment=loud),
         command({"tables": ["nowhere"]}, environment=loud),
-        command({"tables": ["hushed"], "aws_endpoint_url": NOWHERE}),
     ]
-    wire.call("DeleteTable", {"TableName": "hushed"})
-    wire.close()
-    assert [output.code for output in written] == [0, 0, 1, 1]
+    hushed.drop()
+    assert [output.code for output in written] == [0, 0, 1]
     assert len(written[0].records()) == 1
     for output in written:
+        assert "DEBUG" in output.log
         for secret in SECRETS.values():
             assert secret not in output.log
             assert secret.encode() not in output.stdout

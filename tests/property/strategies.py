@@ -73,7 +73,7 @@ values: st.SearchStrategy[TypedValue] = st.recursive(
         tagged("L", st.lists(inner, max_size=4)),
         tagged("M", st.dictionaries(st.one_of(names, st.just("")), inner, max_size=4)),
     ),
-    max_leaves=10,
+    max_leaves=8,
 )
 items = st.dictionaries(names, values, max_size=7)
 
@@ -122,7 +122,7 @@ def alike(draw: st.DrawFn) -> list[dict[str, TypedValue]]:
     """Items of which many are alike, as in a table: varied from a few."""
     kinds = draw(st.lists(items, min_size=1, max_size=3))
     made = []
-    for _ in range(draw(st.integers(1, 8))):
+    for _ in range(draw(st.integers(1, 6))):
         item = dict(draw(st.sampled_from(kinds)))
         for name in draw(st.lists(st.sampled_from(sorted(item)), max_size=2)) if item else ():
             if draw(st.booleans()):

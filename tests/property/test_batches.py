@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -12,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamodb_core import batches
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 keys = st.integers(0, 60)
 # Sizes are drawn in quarters of a request, so that the limit of 16 MB is met as often as that of 25.
@@ -60,14 +62,14 @@ def test_request_is_json_with_every_write_in_order(table: str, items: dict[int, 
     assert request["ReturnConsumedCapacity"] == "INDEXES"
 
 
-@given(waiting=writes, in_flight=st.frozensets(keys), beside=writes)
+@given(waiting=writes, others=st.frozensets(keys), beside=writes)
 def test_take_keeps_the_limits_and_the_order_and_loses_nothing(
     waiting: OrderedDict[Hashable, bytes],
-    in_flight: frozenset[int],
+    others: frozenset[int],
     beside: OrderedDict[Hashable, bytes],
 ) -> None:
     beside = OrderedDict(list(beside.items())[:25])
-    in_flight |= beside.keys()  # what is sent along is on its way
+    in_flight: set[Hashable] = {*others, *beside}  # what is sent along is on its way
     before = dict(waiting)
     taken = batches.take(waiting, in_flight, beside=beside)
 

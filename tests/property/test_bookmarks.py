@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_dynamodb import streams
@@ -58,6 +58,7 @@ def scans(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
+@settings(max_examples=60)
 @given(accounts, configs, limits)
 def test_killed_at_every_block_boundary(
     tables: dict[str, ScannedTable], config: dict[str, Any], limit: int | None
@@ -102,6 +103,7 @@ def keeps_its_versions(whole: Output, rest: Output, left: dict[str, Any]) -> Non
                 assert message.get("version", scan["version"]) == scan["version"]
 
 
+@settings(max_examples=60)
 @given(accounts, configs, limits, st.data())
 def test_killed_again_and_again(
     tables: dict[str, ScannedTable], config: dict[str, Any], limit: int | None, data: st.DataObject

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import orjson
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynamodb_core import numbers
@@ -16,6 +16,9 @@ from dynamodb_core.layouts import Columns, Packed, Typed
 from dynamodb_core.restore import from_packed, from_plain, from_typed
 from tests.property import strategies as some
 
+# Items of every shape take a while to draw on a busy machine; nothing here is about time.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
@@ -23,6 +26,7 @@ def through_json(record: dict[str, Any]) -> dict[str, Any]:
     return dict(_decode(orjson.dumps(record)))
 
 
+@patient
 @given(st.data())
 def test_plain_comes_back(data: st.DataObject) -> None:
     item = data.draw(some.items)
@@ -38,6 +42,7 @@ def test_plain_comes_back(data: st.DataObject) -> None:
     assert some.same_item(back) == some.same_item(item)
 
 
+@patient
 @given(st.data())
 def test_plain_for_python_holds_the_same_values(data: st.DataObject) -> None:
     item = data.draw(some.items)
@@ -46,6 +51,7 @@ def test_plain_for_python_holds_the_same_values(data: st.DataObject) -> None:
     assert text == to_plain(item, columns, numbers.to_python).record
 
 
+@patient
 @given(st.data())
 def test_packed_comes_back(data: st.DataObject) -> None:
     keys = data.draw(some.keys)
@@ -55,6 +61,7 @@ def test_packed_comes_back(data: st.DataObject) -> None:
     assert some.same_item(back) == some.same_item(item)
 
 
+@patient
 @given(st.data())
 def test_dynamodb_json_comes_back(data: st.DataObject) -> None:
     keys = data.draw(some.keys)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynamodb_core.codec import to_packed, to_plain, to_typed
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamodb_core.codec import Plain
+
+# Items of every shape take a while to draw on a busy machine; nothing here is about time.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -44,9 +47,10 @@ def reference(
     return records, late, rest
 
 
+@patient
 @given(st.data())
 def test_plain(data: st.DataObject) -> None:
-    pages = data.draw(st.lists(some.alike(), min_size=1, max_size=4))
+    pages = data.draw(st.lists(some.alike(), min_size=1, max_size=3))
     converter = Converter(
         Columns(
             data.draw(some.column_types(pages[0])),
@@ -69,6 +73,7 @@ def test_plain(data: st.DataObject) -> None:
             converter = pickle.loads(pickle.dumps(converter))
 
 
+@patient
 @given(st.data())
 def test_packed(data: st.DataObject) -> None:
     keys = data.draw(some.keys)
@@ -78,6 +83,7 @@ def test_packed(data: st.DataObject) -> None:
     )
 
 
+@patient
 @given(st.data())
 def test_dynamodb_json(data: st.DataObject) -> None:
     keys = data.draw(some.keys)

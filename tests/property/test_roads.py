@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from singer_sdk.singerlib.messages import RecordMessage
 
@@ -105,6 +105,7 @@ configs = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=60)
 @given(some.alike(), configs)
 def test_the_whole_tap(items: list[Item], config: dict[str, Any]) -> None:
     numbered = [{**item, "id": {"S": str(number)}} for number, item in enumerate(items)]
@@ -121,6 +122,7 @@ def test_the_whole_tap(items: list[Item], config: dict[str, Any]) -> None:
         assert record.keys() <= columns[0].keys()
 
 
+@settings(max_examples=60)
 @given(some.alike(), configs, st.data())
 def test_no_road_loses_anything_however_the_pages_come(
     items: list[Item], config: dict[str, Any], data: st.DataObject

@@ -30,7 +30,16 @@ SDK = {
 
 NETWORK = {"wire", "assume_role", "objects"}
 """Modules of the core that may import what opens connections."""
-NETWORK_IMPORTS = {"boto3", "botocore", "s3transfer", "urllib3", "requests", "socket", "ssl", "http"}
+NETWORK_IMPORTS = {
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "urllib3",
+    "requests",
+    "socket",
+    "ssl",
+    "http",
+}
 NETWORK_SUBMODULES = {"urllib.request"}
 
 WORKERS = {"dynamodb_core.workers"}
@@ -55,6 +64,8 @@ STARTER_IMPORTS = {"subprocess", "multiprocessing", "concurrent", "asyncio", "_t
 
 STDOUT = {"tap_dynamodb.emit", "target_dynamodb.output"}
 """The owner of stdout in each package; the core has none."""
+
+STDOUT_NAMES = {"sys.stdout", "sys.__stdout__", "print"}
 
 MOST_LINES = 400
 
@@ -90,7 +101,7 @@ def imports(tree: ast.AST) -> Iterator[str]:
             and node.args
         ):
             name = node.args[0]
-            yield name.value if isinstance(name, ast.Constant) else f"<{ast.unparse(name)}>"
+            yield str(name.value) if isinstance(name, ast.Constant) else f"<{ast.unparse(name)}>"
 
 
 def called(tree: ast.AST) -> Iterator[str]:
@@ -124,12 +135,11 @@ def complaints(module: Module) -> list[str]:
             found.append(f"imports {name}")
         if top in STARTER_IMPORTS and str(module) not in WORKERS:
             found.append(f"imports {name}")
-    for name in (*called(tree), *imports(tree)):
-        if name.rpartition(".")[2] in STARTERS and str(module) not in WORKERS:
-            found.append(f"starts {name}")
-    for name in uses(tree):
-        if name in ("sys.stdout", "sys.__stdout__", "print") and str(module) not in STDOUT:
-            found.append(f"uses {name}")
+    if str(module) not in WORKERS:
+        started = (*called(tree), *imports(tree))
+        found += [f"starts {name}" for name in started if name.rpartition(".")[2] in STARTERS]
+    if str(module) not in STDOUT:
+        found += [f"uses {name}" for name in uses(tree) if name in STDOUT_NAMES]
     lines = module.source.count("\n")
     if lines > MOST_LINES:
         found.append(f"has {lines} lines, more than {MOST_LINES}")

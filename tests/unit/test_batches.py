@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from typing import TYPE_CHECKING
 
 import orjson
 
 from dynamodb_core import batches
 from dynamodb_core.table import Key
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 TWO_PARTS = Key(("pk", "sk"), ("S", "S"))
 NUMBER = Key(("n",), ("N",))

@@ -131,7 +131,7 @@ def test_make_without_a_target_lists_the_targets() -> None:
     listed = [line.split()[1] for line in done.stdout.splitlines()]
     assert listed == [
         *("help", "demo", "test", "engine", "engine-stop", "lint", "types", "format"),
-        *("benchmark", "clean"),
+        *("docs", "benchmark", "clean"),
     ]
 
 

@@ -49,9 +49,7 @@ def test_the_summary_speaks_of_the_whole_run(clock: Clock) -> None:
 def test_a_run_without_items_has_a_line_and_a_summary(clock: Clock) -> None:
     progress = Progress("empty", whole_items=0, clock=clock)
     assert progress.line() == "empty: 0 items, 0.0 MB, 0 items/s, 0.0 units/s"
-    assert progress.summary() == (
-        "empty: 0 items, 0.0 MB in 0.0 s, 0 items/s, 0.0 capacity units"
-    )
+    assert progress.summary() == ("empty: 0 items, 0.0 MB in 0.0 s, 0 items/s, 0.0 capacity units")
 
 
 def test_parts_carry_their_own_name(clock: Clock) -> None:
@@ -85,9 +83,7 @@ def test_with_more_items_than_were_counted_it_follows_the_parts(clock: Clock) ->
     assert "about 1 min 0 s left" in progress.line()
 
 
-@pytest.mark.parametrize(
-    ("whole", "items"), [(100, 0), (100, 100), (100, 101), (None, 5), (0, 5)]
-)
+@pytest.mark.parametrize(("whole", "items"), [(100, 0), (100, 100), (100, 101), (None, 5), (0, 5)])
 def test_nothing_is_said_of_the_time_left_where_nothing_is_known(
     clock: Clock, whole: int | None, items: int
 ) -> None:

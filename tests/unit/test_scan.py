@@ -16,7 +16,7 @@ from dynamodb_core.table import Key, Table
 from tests.engines.scripted import Answer, Clock, ScriptedWire, in_time, in_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import msgspec
 
@@ -54,6 +54,10 @@ class ScannedTable:
 
 def ids_of(items: list[msgspec.Raw]) -> list[str]:
     return [orjson.loads(bytes(item))["id"]["S"] for item in items]
+
+
+def payloads(blocks: Iterable[Block[list[str]]]) -> list[str]:
+    return [one for block in blocks for one in block.payload]
 
 
 def reader(
@@ -97,9 +101,9 @@ def test_a_place_says_where_the_rest_begins() -> None:
     blocks = list(read(Part(1)))
     assert blocks[-1].place is None
     for number, block in enumerate(blocks[:-1]):
-        before = sum((b.payload for b in blocks[: number + 1]), [])
+        before = payloads(blocks[: number + 1])
         place = orjson.loads(orjson.dumps(block.place))  # as it comes back out of a state
-        after = sum((b.payload for b in read(Part(1, place))), [])
+        after = payloads(read(Part(1, place)))
         assert before + after == table.segments[1]
 
 
@@ -132,14 +136,17 @@ def test_the_plan_stands_in_every_request() -> None:
     list(reader(wire, ScanPlan("arn:t", 9, consistent=True, limit=50))(Part(4)))
     for call in wire.calls:
         assert call.table == "arn:t"
-        assert call.request.items() >= {
-            "TableName": "arn:t",
-            "Segment": 4,
-            "TotalSegments": 9,
-            "ConsistentRead": True,
-            "Limit": 50,
-            "ReturnConsumedCapacity": "TOTAL",
-        }.items()
+        assert (
+            call.request.items()
+            >= {
+                "TableName": "arn:t",
+                "Segment": 4,
+                "TotalSegments": 9,
+                "ConsistentRead": True,
+                "Limit": 50,
+                "ReturnConsumedCapacity": "TOTAL",
+            }.items()
+        )
     assert "ExclusiveStartKey" not in wire.calls[0].request
 
 
@@ -170,7 +177,7 @@ def test_a_scan_is_eventually_consistent_unless_asked_for() -> None:
 def test_a_damaged_page_names_segment_and_table_and_is_no_end(answer: bytes, why: str) -> None:
     """botocore makes an empty page of such an answer, which looks like a normal end."""
     wire = ScriptedWire(in_turn(page(["a"], "a"), answer))
-    blocks = []
+    blocks: list[Block[list[str]]] = []
     with pytest.raises(CorruptReply, match=rf"segment 3 of 8 of table t .*{why}") as caught:
         blocks.extend(reader(wire, ScanPlan("t", 8))(Part(3)))
     assert caught.value.code == "CorruptReply"
@@ -184,7 +191,7 @@ def test_a_failing_call_ends_the_scan_with_its_error() -> None:
         in_time(lambda: list(workers.fan_out([Part(0)], read, workers=1)))
 
 
-def test_a_segment_that_ends_early_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_segment_that_ends_early_is_lost() -> None:
     """Trap 18: the end is a page without LastEvaluatedKey, never the end of an iterator."""
 
     def stop(part: Part) -> Iterator[Block[list[str]]]:
@@ -222,6 +229,23 @@ def test_other_workers_wait_for_what_a_first_page_may_cost(
 
     list(reader(ScriptedWire(answer), ScanPlan("t", 1, consistent=consistent), budget)(Part(0)))
     assert waited == [pytest.approx(seconds, rel=0.01)]
+
+
+def test_a_page_is_expected_to_cost_what_the_one_before_it_did() -> None:
+    clock = Clock()
+    budget = Budget(1.0, clock=clock, sleep=clock.sleep)
+    waited = []
+    pages = in_turn(page(["a"], "a", 30.0), page(["b"]))
+
+    def answer(operation: str, request: dict[str, Any]) -> Answer:
+        if "ExclusiveStartKey" in request:
+            before = sum(clock.slept)
+            budget.wait(0.0)  # another worker, while this page is on its way
+            waited.append(sum(clock.slept) - before)
+        return pages(operation, request)
+
+    list(reader(ScriptedWire(answer), ScanPlan("t", 1), budget)(Part(0)))
+    assert waited == [pytest.approx(30.0, rel=0.01)]
 
 
 def test_a_failed_page_costs_nothing() -> None:
@@ -266,7 +290,7 @@ def test_there_are_never_more_segments_than_the_service_takes() -> None:
 def test_workers_follow_the_machine(
     monkeypatch: pytest.MonkeyPatch, cores: int | None, count: int
 ) -> None:
-    monkeypatch.setattr(scan.os, "cpu_count", lambda: cores)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
     assert scan.choose_workers() == count
 
 

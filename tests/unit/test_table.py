@@ -187,8 +187,6 @@ def test_other_attributes_do_not_matter() -> None:
         (BINARY, {"b": {"B": "no base64"}}, "b is no base64"),
     ],
 )
-def test_an_item_without_a_whole_key_is_refused(
-    key: Key, item: dict[str, Any], words: str
-) -> None:
+def test_an_item_without_a_whole_key_is_refused(key: Key, item: dict[str, Any], words: str) -> None:
     with pytest.raises(DataError, match=words):
         key.identity(item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -252,7 +253,7 @@ def test_only_what_came_back_is_sent_again_and_new_writes_fill_the_request(
     in_time(one.writer.flush)
     again = one.sent()[1]
     assert again == ["k3", "k7", *(f"k{number}" for number in range(25, 48))]
-    assert sorted(sum(one.sent()[1:], [])) == sorted(
+    assert sorted(key for keys in one.sent()[1:] for key in keys) == sorted(
         ["k3", "k7", *(f"k{number}" for number in range(25, 60))]
     )
 
@@ -387,9 +388,7 @@ def filling(one: Run, value: str) -> tuple[threading.Thread, list[int]]:
         (4_000_000, 2 * 3 + 8),  # 3 in each request of 16 MB, and 32 MB waiting
     ],
 )
-def test_a_slow_table_slows_the_one_who_puts(
-    run: Callable[..., Run], size: int, most: int
-) -> None:
+def test_a_slow_table_slows_the_one_who_puts(run: Callable[..., Run], size: int, most: int) -> None:
     """What waits is bounded, in number and in bytes, however long the table takes."""
     go_on = threading.Event()
 
@@ -420,7 +419,7 @@ def test_a_write_that_replaces_another_takes_no_more_room_than_it_needs(
     one.puts(25)
     assert called.wait(PATIENCE)
     for version in range(50):
-        in_time(lambda value=str(version): one.put("a", value * 1_000_000))
+        in_time(functools.partial(one.put, "a", str(version % 10) * 1_000_000))
     one.put("a", "small")
     go_on.set()
     in_time(one.writer.flush)
@@ -450,7 +449,8 @@ def test_idle_workers_rest_while_one_waits_for_its_answer(
     run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flush once let them wake each other: a whole CPU for as long as DynamoDB took."""
-    called, go_on, looks = threading.Event(), threading.Event(), []
+    called, go_on = threading.Event(), threading.Event()
+    looks: list[int] = []
 
     def answer(operation: str, request: dict[str, Any]) -> Answer:
         called.set()
@@ -458,7 +458,12 @@ def test_idle_workers_rest_while_one_waits_for_its_answer(
         return {}
 
     take = batches.take
-    monkeypatch.setattr(batches, "take", lambda *a, **k: looks.append(1) or take(*a, **k))
+
+    def counted(*arguments: Any, **keywords: Any) -> Any:
+        looks.append(1)
+        return take(*arguments, **keywords)
+
+    monkeypatch.setattr(batches, "take", counted)
     one = run(answer, workers=8)
     one.put("a")
     flusher = threading.Thread(target=one.writer.flush)
@@ -502,7 +507,9 @@ def test_the_culprit_is_named_by_all_parts_of_its_key(run: Callable[..., Run]) -
         in_time(one.writer.flush)
 
 
-def test_writes_handed_back_while_a_request_is_split_are_sent_again(run: Callable[..., Run]) -> None:
+def test_writes_handed_back_while_a_request_is_split_are_sent_again(
+    run: Callable[..., Run],
+) -> None:
     """DynamoDB refuses two items together that it takes one by one, and throttles one of these."""
     throttled = iter([True])
 
@@ -588,9 +595,15 @@ def test_a_failure_stops_the_workers_that_rest(run: Callable[..., Run]) -> None:
 @pytest.mark.parametrize(
     "returned",
     [
-        [{"PutRequest": {"Item": {"id": {"S": "a"}}}}, {"PutRequest": {"Item": {"id": {"S": "z"}}}}],
+        [
+            {"PutRequest": {"Item": {"id": {"S": "a"}}}},
+            {"PutRequest": {"Item": {"id": {"S": "z"}}}},
+        ],
         [{"PutRequest": {"Item": {"id": {"S": "z"}}}}],
-        [{"PutRequest": {"Item": {"id": {"S": "a"}}}}, {"PutRequest": {"Item": {"id": {"S": "a"}}}}],
+        [
+            {"PutRequest": {"Item": {"id": {"S": "a"}}}},
+            {"PutRequest": {"Item": {"id": {"S": "a"}}}},
+        ],
     ],
     ids=["more", "another", "twice"],
 )
@@ -687,7 +700,12 @@ def test_close_ends_a_flush_that_waits(run: Callable[..., Run]) -> None:
 
     one = run(answer, workers=1)
     one.put("a")
-    closer = threading.Thread(target=lambda: called.wait(PATIENCE) and one.writer.close())
+
+    def close() -> None:
+        called.wait(PATIENCE)
+        one.writer.close()
+
+    closer = threading.Thread(target=close)
     closer.start()
     with pytest.raises(RuntimeError, match="closed"):
         in_time(one.writer.flush)
