@@ -6,6 +6,7 @@ hold two writes of one key.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import orjson
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 MOST_WRITES = 25
 MOST_BYTES = 16_000_000
 """Bytes of writes in one request; the rest up to 16 MB is left to its frame."""
+UNIT_BYTES = 1024
+"""Bytes of an item that one write capacity unit pays for."""
 
 
 def put(item: bytes) -> bytes:
@@ -29,11 +32,17 @@ def delete(key: bytes) -> bytes:
     return b'{"DeleteRequest":{"Key":' + key + b"}}"
 
 
+def units(write: bytes) -> int:
+    """Return what a write request will cost at most; its JSON is larger than its item."""
+    return -(-len(write) // UNIT_BYTES)
+
+
 def take(
     waiting: OrderedDict[Hashable, bytes],
     in_flight: Container[Hashable],
     *,
     beside: Mapping[Hashable, bytes],
+    most_units: float = math.inf,
 ) -> dict[Hashable, bytes]:
     """Take from the waiting writes those that go out next, oldest first.
 
@@ -41,12 +50,14 @@ def take(
         waiting: Writes by identity, in the order of their arrival; what is taken is removed.
         in_flight: Identities whose older write is on its way; theirs must wait for it.
         beside: Writes that share the request.
+        most_units: Capacity units that the request may cost, where it holds more than one write.
 
     Returns:
         Writes by identity that fit into one request together with those beside it.
     """
     room = MOST_WRITES - len(beside)
     size = sum(map(len, beside.values()))
+    cost = sum(map(units, beside.values()))
     taken: dict[Hashable, bytes] = {}
     for identity, write in waiting.items():
         if len(taken) == room:
@@ -54,7 +65,8 @@ def take(
         if identity in in_flight:
             continue
         size += len(write) + 1
-        if size > MOST_BYTES and (taken or beside):
+        cost += units(write)
+        if (size > MOST_BYTES or cost > most_units) and (taken or beside):
             break
         taken[identity] = write
     for identity in taken:

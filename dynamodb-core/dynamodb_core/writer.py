@@ -7,6 +7,7 @@ unprocessed is dropped when a newer one waits, else tried again before anything 
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 LINGER_SECONDS = 0.25
 """How long fewer writes than fill a request wait for company."""
-
-UNIT_BYTES = 1024
 
 
 class Writer:
@@ -61,12 +60,16 @@ class Writer:
         self.table = table
         self._wire = wire
         self._budget = budget
-        self._workers = workers
+        # A small budget is not spread over many requests: what waits and what is on its way is
+        # about two seconds' worth, so that a flush ends soon.
+        rate = math.inf if budget.rate is None else max(budget.rate, 1.0)
+        self._workers = math.ceil(min(workers, rate / batches.MOST_WRITES))
+        self._most_units = rate
         self._backoff = backoff or Backoff()
         self._progress = progress
         self._sleep = sleep
-        self._most_waiting = 2 * workers * batches.MOST_WRITES
-        self._most_bytes = 2 * batches.MOST_BYTES
+        self._most_waiting = math.ceil(min(2 * workers * batches.MOST_WRITES, rate))
+        self._most_bytes = min(2 * batches.MOST_BYTES, rate * batches.UNIT_BYTES)
         self._changed = threading.Condition()
         self._waiting: OrderedDict[Hashable, bytes] = OrderedDict()
         self._waiting_bytes = 0
@@ -135,7 +138,7 @@ class Writer:
             self._raise_error()
             self._waiting_bytes += len(write) - len(self._waiting.get(identity, b""))
             self._waiting[identity] = write
-            if len(self._waiting) % batches.MOST_WRITES == 0:
+            if len(self._waiting) % min(batches.MOST_WRITES, self._most_waiting) == 0:
                 self._changed.notify_all()
 
     @property
@@ -161,14 +164,16 @@ class Writer:
         with self._changed:
             lingered = False
             while not self._ended:
-                full = len(self._waiting) >= batches.MOST_WRITES
+                full = len(self._waiting) >= min(batches.MOST_WRITES, self._most_waiting)
                 if (full or lingered or self._flushing) and (batch := self._take({})):
                     return batch
                 lingered = not self._changed.wait(LINGER_SECONDS)
             return {}
 
     def _take(self, beside: dict[Hashable, bytes]) -> dict[Hashable, bytes]:
-        taken = batches.take(self._waiting, self._in_flight, beside=beside)
+        taken = batches.take(
+            self._waiting, self._in_flight, beside=beside, most_units=self._most_units
+        )
         self._in_flight.update(taken)
         self._waiting_bytes -= sum(map(len, taken.values()))
         if taken:  # else idle workers would wake each other for ever
@@ -186,6 +191,8 @@ class Writer:
                     self._in_flight.discard(identity)
                 self._changed.notify_all()
             if left:
+                if len(left) < len(batch):  # it goes slowly, but it goes
+                    delays = self._backoff.delays()
                 self._sleep(next(delays))
                 with self._changed:
                     if self._ended:
@@ -196,7 +203,7 @@ class Writer:
     def _call(self, batch: dict[Hashable, bytes]) -> dict[Hashable, bytes]:
         """Send one request; return what came back unprocessed."""
         body = batches.request(self.table.name, batch)
-        expected = sum(-(-len(write) // UNIT_BYTES) for write in batch.values())
+        expected = sum(map(batches.units, batch.values()))
         consumed = 0.0
         self._budget.wait(expected)
         try:

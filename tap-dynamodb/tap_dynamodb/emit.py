@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +10,12 @@ import msgspec
 from singer_sdk.io_base import GenericSingerWriter, SingerMessageType
 from singer_sdk.singerlib.messages import Message
 
+from dynamodb_core import pipes
 from dynamodb_core.errors import Error
-
-if sys.platform == "linux":
-    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
-
-PIPE_BYTES = 1 << 20
-"""Size that the pipe to the target is given where the system allows: fewer switches, 10 to 25 %."""
 
 
 class TargetGone(Error):
@@ -74,31 +68,19 @@ class Emitter(GenericSingerWriter[bytes, Message]):
         out: Any = sys.stdout.buffer
         if out is not self._widened:
             self._widened = out
-            widen_pipe(out)
+            with contextlib.suppress(OSError):  # a test's stdout has no descriptor
+                pipes.widen(out.fileno())
         self.writing = True
         try:
-            out.write(data)
+            pipes.write_all(out, data)
             if flush:
                 out.flush()
         except BrokenPipeError as error:
-            raise _gone() from error
+            pipes.give_up(sys.stdout)
+            raise TargetGone(
+                "The target ended while there were records for it",
+                "See the target's own message; run again with the last state to go on",
+            ) from error
         finally:
             self.writing = False
         self.written()
-
-
-def widen_pipe(stream: BinaryIO) -> None:
-    """Give a pipe a larger buffer where the system can; anything else is left as it is."""
-    if sys.platform != "linux":
-        return
-    with contextlib.suppress(OSError, ValueError):  # no pipe, or a limit of the system
-        fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-
-
-def _gone() -> TargetGone:
-    # Python flushes stdout once more at its end, and would complain about the pipe again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return TargetGone(
-        "The target ended while there were records for it",
-        "See the target's own message; run again with the last state to go on",
-    )

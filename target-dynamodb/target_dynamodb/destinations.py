@@ -172,12 +172,20 @@ class Destinations:
             _billing(table),
         )
         if stream.source is not None:
-            self._log.warning(
-                "Of table %s the items are copied; its secondary indexes, TTL, streams, tags, "
-                "backups, encryption, capacity and policies are not",
-                stream.source.name,
-            )
+            self._say_what_is_not_copied(stream.source)
         return table
+
+    def _say_what_is_not_copied(self, source: Source) -> None:
+        unseen = "its TTL, tags, backups, capacity and policies are not looked at"
+        if source.left_behind:
+            self._log.warning(
+                "Of table %s the items are copied, and not its %s; %s",
+                source.name,
+                ", ".join(source.left_behind),
+                unseen,
+            )
+        else:
+            self._log.info("Of table %s the items are copied; %s", source.name, unseen)
 
     def _refuse_source(self, stream: Stream, table: Table) -> None:
         if stream.source is None or self._settings.allow_same_table:

@@ -83,10 +83,10 @@ class Encoder:
         added = {n for n in SDC_PROPERTIES if n not in kinds or not kinds[n].annotated}
         self._marks_deletion = DELETED_AT in added
         self._apart: set[str] = set() if metadata else added
-        if source is not None and source.item_format == "plain":
+        if source is not None and source.reserved:
             self._apart.add(source.reserved)
-        elif source is not None:
-            self._apart.update(self._keys, (source.item_field, source.reserved))
+        if source is not None and source.item_format != "plain":
+            self._apart.update(self._keys, (source.item_field,))
         self._attributes = Attributes(
             kinds, keys=self._keys, apart=self._apart, keep_nulls=source is not None
         )
@@ -140,7 +140,7 @@ class Encoder:
             return self._attributes.of(record)
         if source.item_format == "plain":
             item = self._attributes.of(record)
-            if record.get(source.reserved) is not None:
+            if source.reserved and record.get(source.reserved) is not None:
                 _put_back(item, record, source.reserved)
             return item
         if source.item_format == "packed":

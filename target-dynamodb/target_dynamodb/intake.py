@@ -11,11 +11,12 @@ import sys
 import threading
 from typing import IO, TYPE_CHECKING, Any
 
+from dynamodb_core import pipes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CHUNK_BYTES = 1 << 20
-PIPE_BYTES = 1 << 20
 IDLE_SECONDS = 1.0
 """Silence after which `on_idle` is called, and the time between two calls of it."""
 
@@ -40,7 +41,7 @@ class Intake:
             for line in self._file:
                 yield line.encode() if isinstance(line, str) else line
             return
-        widen(descriptor)
+        pipes.widen(descriptor)
         with wake_up() as woken:
             while self._ready(descriptor, woken):
                 chunk = os.read(descriptor, CHUNK_BYTES)
@@ -62,22 +63,6 @@ class Intake:
                 return True
             if not self._on_idle():
                 return False
-
-
-def widen(descriptor: int) -> None:
-    """Let a pipe hold 1 MiB where the system allows it: fewer, larger turns between two programs.
-
-    Args:
-        descriptor: A descriptor of any kind; what is no pipe is left as it is.
-    """
-    try:
-        import fcntl  # noqa: PLC0415 - not on Windows
-    except ImportError:
-        return
-    resize = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux alone
-    if resize is not None:
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(descriptor, resize, PIPE_BYTES)
 
 
 @contextlib.contextmanager

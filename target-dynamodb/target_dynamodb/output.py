@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from typing import TYPE_CHECKING
 
+from dynamodb_core import pipes
 from dynamodb_core.errors import Error
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 
 def write_line(text: str) -> None:
@@ -17,12 +21,12 @@ def write_line(text: str) -> None:
     Raises:
         Error: Nobody reads standard output any more.
     """
+    out: BinaryIO = sys.stdout.buffer  # looked up each time, as tests redirect it
     try:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
+        pipes.write_all(out, f"{text}\n".encode())
+        out.flush()
     except BrokenPipeError as error:
-        # Python flushes once more when it ends; that must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        pipes.give_up(sys.stdout)
         raise Error(
             "STATE cannot be handed on, as nobody reads it any more",
             "Look at the log of what runs the target",

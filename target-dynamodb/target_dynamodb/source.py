@@ -30,7 +30,8 @@ class Source:
         key: Its primary key, None when not told.
         item_format: `plain`, `packed` or `dynamodb_json`.
         item_field: The property that holds the item, in the latter two.
-        reserved: The property that says what JSON and the annotations do not.
+        reserved: The property that says what JSON and the annotations do not; empty without one.
+        left_behind: What the table has, in words, that its items do not carry.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Source:
     item_format: str = "plain"
     item_field: str = "item"
     reserved: str = "_dynamodb"
+    left_behind: tuple[str, ...] = ()
 
     @classmethod
     def from_schema(cls, stream: str, schema: Mapping[str, Any]) -> Source | None:
@@ -69,7 +71,8 @@ class Source:
                 key=Key(*map(tuple, zip(*parts, strict=True))) if parts else None,
                 item_format=str(said.get("item_format") or "plain"),
                 item_field=str(said.get("item_field") or "item"),
-                reserved=str(said.get("reserved") or "_dynamodb"),
+                reserved=str(said.get("reserved", "_dynamodb") or ""),
+                left_behind=tuple(map(str, said.get("left_behind") or ())),
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise DataError(

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from dynamodb_core.wire import Wire
 
-STATE_SECONDS = 3.0
+STATE_SECONDS = 2.0
 """How long a STATE may wait before everything that it speaks of is drained and it is handed on."""
 
 LOOK_SECONDS = 1.0

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from demo.engine import Engine
     from demo.wire import Item, Wire
-ITEMS = 6_000
+ITEMS = 12_000
 SEGMENTS = 12
 BIN = f"{Path(sys.executable).parent}/"
-SLOW: dict[str, Any] = {"write_capacity": 1000}
+SLOW: dict[str, Any] = {"write_capacity": 2500}
 """A pace at which the target prints several STATEs before it is done."""
 
 
@@ -201,7 +201,7 @@ def test_killed_meltano_run_goes_on_where_it_was(
 ) -> None:
     move = Move(engine, tables, source, tmp_path)
     process, environment = meltano_begins(
-        engine, source, move.copy, tmp_path, TARGET_DYNAMODB_WRITE_CAPACITY="1000"
+        engine, source, move.copy, tmp_path, TARGET_DYNAMODB_WRITE_CAPACITY="2500"
     )
     assert process.stderr is not None
     with process.stderr as log:

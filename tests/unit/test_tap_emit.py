@@ -16,7 +16,8 @@ from singer_sdk.singerlib.messages import (
     StateMessage,
 )
 
-from tap_dynamodb.emit import PIPE_BYTES, Emitter, TargetGone, widen_pipe
+from dynamodb_core.pipes import PIPE_BYTES, widen
+from tap_dynamodb.emit import Emitter, TargetGone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,8 +185,7 @@ def test_the_pipe_to_the_target_is_widened_at_the_first_write() -> None:
 
 
 def test_what_is_no_pipe_is_left_as_it_is(tmp_path: Path) -> None:
-    widen_pipe(io.BytesIO())
     with (tmp_path / "out").open("wb") as file:
-        widen_pipe(file)
+        widen(file.fileno())
         file.write(b"x")
     assert (tmp_path / "out").read_bytes() == b"x"

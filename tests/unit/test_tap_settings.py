@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from dynamodb_core.errors import ConfigError
-from dynamodb_core.settings import AWS_PROPERTIES
+from dynamodb_core.settings import AWS_PROPERTIES, AwsSettings, discreet
 from tap_dynamodb.settings import CONFIG_JSONSCHEMA, Settings
 
 PROPERTIES = CONFIG_JSONSCHEMA["properties"]
-OWN = [name for name in PROPERTIES if name not in AWS_PROPERTIES]
+OF_THE_SDK = {"emit_activate_version_messages"}
+"""Settings that the SDK reads itself; declared here so that they are described."""
+OWN = [name for name in PROPERTIES if name not in AWS_PROPERTIES.keys() | OF_THE_SDK]
 
 
 def test_an_empty_configuration_gives_the_defaults_that_the_schema_names() -> None:
@@ -99,3 +101,25 @@ def test_every_setting_has_a_title_and_a_description_that_is_a_sentence(name: st
     schema = PROPERTIES[name]
     assert schema["title"][0].isupper()
     assert schema["description"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"aws_access_key_id": "x"},
+        {"aws_secret_access_key": "x"},
+        {"aws_session_token": "x"},
+        {"aws_access_key_id": "x", "aws_session_token": "x"},
+    ],
+)
+def test_a_part_of_the_credentials_is_refused(config: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="part of the AWS credentials is missing"):
+        AwsSettings.from_config(config)
+
+
+@pytest.mark.parametrize("name", AWS_PROPERTIES)
+def test_a_complaint_shows_a_value_only_where_it_is_no_secret(name: str) -> None:
+    complaint = f"424242 is not of type 'string', 'null' in config['{name}']"
+    said = discreet(complaint)
+    assert f"config['{name}']" in said
+    assert ("424242" in said) is ("secret" not in AWS_PROPERTIES[name])

@@ -18,7 +18,7 @@ from dynamodb_core.capacity import Budget
 from dynamodb_core.errors import ConfigError, ServiceError
 from dynamodb_core.progress import Progress
 from tap_dynamodb import scanning
-from tap_dynamodb.streams import DynamoDBStream
+from tap_dynamodb.streams import MISFIT_WARNINGS, DynamoDBStream
 from tests.engines.scanned import Account, ScannedTable
 from tests.engines.scripted import Clock
 from tests.engines.tap import NEVER, Output, make, sync
@@ -273,6 +273,19 @@ def test_a_warning_once_an_attribute_and_a_count_in_the_summary(limit: int | Non
     assert len(warnings) == 1
     assert "Attribute 'v'" in warnings[0]
     assert "Values without a column of their type: 'v' 4" in output.log
+
+
+def test_many_such_attributes_do_not_flood_the_log() -> None:
+    names = [f"a{n:03}" for n in range(100)]
+    account = table({name: {"N": "1"} for name in names}, {"a000": {"N": "2"}}, page=1)
+    output = sync(account.wire, {**CONFIG, "sample_size": 0, "max_attributes": 1})
+    warnings = [line for line in output.log.splitlines() if "WARNING" in line]
+    assert len(warnings) == MISFIT_WARNINGS + 1
+    assert "'a000'" in warnings[0]
+    assert "More such attributes are counted" in warnings[-1]
+    left = len(names) - MISFIT_WARNINGS
+    assert f"and those of {left} more attributes" in output.log
+    assert "column of their type: 'a000' 2, " in output.log
 
 
 # Null and missing
