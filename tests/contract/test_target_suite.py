@@ -32,7 +32,7 @@ StandardSuite: Any = get_target_test_class(TargetDynamoDB, suite_config=SuiteCon
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # the SDK's runner leaves it
-class TestStandardSuite(StandardSuite):
+class TestStandardSuite(StandardSuite):  # type: ignore[misc]  # made by the SDK at run time
     """The suite's own tests, with a target that knows the engine."""
 
     @pytest.fixture(scope="class")

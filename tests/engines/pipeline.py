@@ -16,6 +16,8 @@ from demo import guard
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from typing_extensions import Self
+
     from demo.engine import Engine
 
 PATIENCE = 120.0
@@ -95,7 +97,7 @@ class Pipe:
         self._net.daemon = True
         self._net.start()
 
-    def __enter__(self) -> Pipe:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:

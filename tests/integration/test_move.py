@@ -10,6 +10,7 @@ from demo import load
 from demo.__main__ import plugin_environment
 from demo.compare import compare_tables
 from demo.items import SHAPES, Shape
+from demo.wire import Wire
 from tests.engines import pipeline
 
 if TYPE_CHECKING:
@@ -119,8 +120,6 @@ def test_a_table_of_the_same_name_in_another_account_is_no_loop(
     target = pipeline.command("target_dynamodb", dict(account.config()), tmp_path)
     ended = pipeline.run(target, pipeline.run(tap).out)
     assert ended.code == 0, ended.err
-    from demo.wire import Wire
-
     copy = Wire.of(account)
     assert compare_tables(tables.wire, name, copy, name).identical
     copy.close()

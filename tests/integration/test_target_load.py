@@ -88,7 +88,7 @@ def test_every_spelling_of_a_numeric_key_is_one_item(
         )
     ]
     gone = '{"type":"RECORD","stream":"s","record":{"id":5.0E-1,"_sdc_deleted_at":"now"}}\n'
-    messages = [schema("s", {"id": {"type": "number"}}), *lines, gone]
+    messages: list[Any] = [schema("s", {"id": {"type": "number"}}), *lines, gone]
     target = run(tmp_path, made.engine, messages, table_name=table)
     assert target.process.returncode == 0, target.log
     at = sorted(int(item["at"]["N"]) for item in made.items(table))

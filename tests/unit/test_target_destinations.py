@@ -16,7 +16,12 @@ from target_dynamodb.source import Source
 from tests.engines.scripted import ScriptedWire
 
 TEXT = {"type": ["null", "string"]}
-PROPERTIES = {"id": TEXT, "n": {"type": "integer"}, "b": {"x-dynamodb-type": "B"}, "any": {}}
+PROPERTIES: dict[str, dict[str, Any]] = {
+    "id": TEXT,
+    "n": {"type": "integer"},
+    "b": {"x-dynamodb-type": "B"},
+    "any": {},
+}
 ARN = "arn:aws:dynamodb:eu-west-1:111122223333:table/"
 
 

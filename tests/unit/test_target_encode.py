@@ -20,7 +20,7 @@ NUMBER = {"type": ["null", "number"]}
 
 
 def encoder(
-    properties: dict[str, Any] | None = None, key: Key = STRING_KEY, **source: str
+    properties: dict[str, Any] | None = None, key: Key = STRING_KEY, **source: Any
 ) -> Encoder:
     """An encoder for another tap's stream, or with `source` for one of our tap."""
     given = dict.fromkeys(key.names, TEXT) | (properties or {})
@@ -199,7 +199,8 @@ def test_two_spellings_of_a_key_are_one_identity() -> None:
 @pytest.mark.parametrize("item_format", ["plain", "packed", "dynamodb_json", ""])
 def test_a_deleted_record_deletes_its_key(item_format: str) -> None:
     key = Key(("id", "n"), ("S", "N"))
-    made = encoder(key=key, **({"item_format": item_format} if item_format else {}))
+    source: dict[str, Any] = {"item_format": item_format} if item_format else {}
+    made = encoder(key=key, **source)
     record = {"id": "a", "n": Decimal("1E1"), "x": "y", "_sdc_deleted_at": "2026-01-01"}
     identity, body, deleted = made.encode(record)
     assert deleted
@@ -223,9 +224,8 @@ def test_the_taps_metadata_is_left_out_unless_it_is_an_attribute() -> None:
 @pytest.mark.parametrize("missing", [{}, {"id": None}])
 @pytest.mark.parametrize("item_format", ["plain", "packed", ""])
 def test_a_missing_key_is_named(missing: dict[str, Any], item_format: str) -> None:
-    made = encoder(
-        key=Key(("id", "n"), ("S", "N")), **({"item_format": item_format} if item_format else {})
-    )
+    source: dict[str, Any] = {"item_format": item_format} if item_format else {}
+    made = encoder(key=Key(("id", "n"), ("S", "N")), **source)
     with pytest.raises(MissingKey, match="orders, record with key n 1: id of the key is missing"):
         made.encode({**missing, "n": 1})
 

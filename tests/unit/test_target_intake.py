@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
-import sys
 import threading
 from typing import TYPE_CHECKING
 
-import pytest
-
-from target_dynamodb.intake import PIPE_BYTES, Intake, widen
+from target_dynamodb.intake import Intake
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,14 +52,3 @@ def test_silence_can_end_the_reading() -> None:
     with os.fdopen(reading, "rb") as pipe:
         assert list(Intake(pipe, on_idle=lambda: False)) == []
     os.close(writing)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a program size its pipes")
-def test_a_pipe_is_widened_and_what_is_none_is_left_alone(tmp_path: Path) -> None:
-    reading, writing = os.pipe()
-    widen(reading)
-    assert fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ) == PIPE_BYTES
-    os.close(reading)
-    os.close(writing)
-    with (tmp_path / "file").open("wb") as file:
-        widen(file.fileno())
