@@ -113,7 +113,9 @@ class Bench:
                 ]
                 loop = [*BOTO_LOOP, self.config(short.config(), tables=[mix])]
                 subjects.append(self._reader("boto loop", loop, short, "boto loop"))
-                rows += compare(mix, Pages(mix, 1).item_bytes, subjects, rounds=self.scale.rounds, say=self.say)
+                rows += compare(
+                    mix, Pages(mix, 1).item_bytes, subjects, rounds=self.scale.rounds, say=self.say
+                )
         return rows
 
     def targets(self) -> list[Row]:
@@ -149,7 +151,10 @@ class Bench:
         ours, others = self.scale.target_pages
         streams = {}
         with stub.running(mix, others) as short, stub.running(mix, ours) as long:
-            wanted = [("short", "plain", short), *((each, each, long) for each in self.scale.formats)]
+            wanted = [
+                ("short", "plain", short),
+                *((each, each, long) for each in self.scale.formats),
+            ]
             for name, item_format, source in wanted:
                 config = self.config(source.config(), tables=[mix], item_format=item_format)
                 path = self.folder / f"{mix}-{name}.jsonl"

@@ -93,7 +93,9 @@ def compare(
     """
     taken = in_turn({subject.name: subject.run for subject in subjects}, rounds, say)
     each = {
-        subject.name: [run.beyond(subject.start_up).each(subject.items) for run in taken[subject.name]]
+        subject.name: [
+            run.beyond(subject.start_up).each(subject.items) for run in taken[subject.name]
+        ]
         for subject in subjects
     }
     baseline = each[subjects[-1].name]

@@ -113,7 +113,7 @@ def in_turn(
     """
     taken: dict[str, list[Taken]] = {name: [] for name in runs}
     for number in range(rounds):
-        for name in runs if number % 2 == 0 else reversed(runs):
+        for name in runs if number % 2 == 0 else reversed(list(runs)):
             taken[name].append(runs[name]())
             say(f"  round {number + 1}, {name}: {taken[name][-1].cpu:.2f} s CPU")
     return taken
@@ -122,7 +122,8 @@ def in_turn(
 def median(taken: list[Taken]) -> Taken:
     """Return the medians of CPU and wall."""
     return Taken(
-        statistics.median(each.cpu for each in taken), statistics.median(each.wall for each in taken)
+        statistics.median(each.cpu for each in taken),
+        statistics.median(each.wall for each in taken),
     )
 
 

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import random
 import shlex
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchmarks import mixes
@@ -39,10 +40,10 @@ def pairs(bench: Bench) -> list[Row]:
             bench.say(f"pair, {mix}: loading {count} items")
             wire.create_table(mix, KEY)
             load.write(wire, mix, _items(mix, count))
-            tables = (f"{mix}-copy-{number}" for number in itertools.count())
+            copies = _Copies(bench, running, wire, mix, count)
             subjects = [
-                _copier(bench, running, wire, mix, count, tables, name=name)
-                for name in ("tap | target", "boto loop | SDK loader")
+                copies.subject("tap | target", TAP, TARGET),
+                copies.subject("boto loop | SDK loader", BOTO_LOOP, SDK_LOADER),
             ]
             rows += compare(
                 mix, Pages(mix, 1).item_bytes, subjects, rounds=bench.scale.rounds, say=bench.say
@@ -50,33 +51,34 @@ def pairs(bench: Bench) -> list[Row]:
     return rows
 
 
-def _copier(
-    bench: Bench,
-    running: Engine,
-    wire: Wire,
-    mix: str,
-    count: int,
-    tables: Iterator[str],
-    *,
-    name: str,
-) -> Subject:
-    readers = {"tap | target": TAP, "boto loop | SDK loader": BOTO_LOOP}
-    writers = {"tap | target": TARGET, "boto loop | SDK loader": SDK_LOADER}
-    reads = bench.config(running.config(), tables=[mix])
+@dataclass(frozen=True)
+class _Copies:
+    """Copies of one table, each into a table of its own."""
 
-    def once() -> Taken:
-        table = next(tables)
-        wire.create_table(table, KEY)
-        writes = bench.config(running.config(), table_name=table)
-        pipe = f"{shlex.join([*readers[name], reads])} | {shlex.join([*writers[name], writes])}"
-        taken = run(["/bin/sh", "-c", pipe], bench.folder)
-        written = sum(1 for _ in wire.scan(table))
-        if written != count:
-            raise BenchmarkError(f"{name} copied {written} of {count} items")
-        wire.call("DeleteTable", {"TableName": table})
-        return taken
+    bench: Bench
+    engine: Engine
+    wire: Wire
+    mix: str
+    count: int
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    return Subject(name, count, once, Taken(0.0, 0.0))
+    def subject(self, name: str, reader: list[str], writer: list[str]) -> Subject:
+        """Return what copies the table by two programs, and checks that all items are there."""
+        reads = self.bench.config(self.engine.config(), tables=[self.mix])
+
+        def once() -> Taken:
+            table = f"{self.mix}-copy-{next(self.numbers)}"
+            self.wire.create_table(table, KEY)
+            writes = self.bench.config(self.engine.config(), table_name=table)
+            pipe = f"{shlex.join([*reader, reads])} | {shlex.join([*writer, writes])}"
+            taken = run(["/bin/sh", "-c", pipe], self.bench.folder)
+            written = sum(1 for _ in self.wire.scan(table))
+            if written != self.count:
+                raise BenchmarkError(f"{name} copied {written} of {self.count} items")
+            self.wire.call("DeleteTable", {"TableName": table})
+            return taken
+
+        return Subject(name, self.count, once, Taken(0.0, 0.0))
 
 
 def _items(mix: str, count: int) -> Iterator[Item]:

@@ -54,26 +54,27 @@ def start_ups(taken: Mapping[str, Taken]) -> Table:
 
 def comparison(rows: Sequence[Row]) -> Table:
     """Return a table of a comparison, ratios first."""
-    head = [
-        *("items", "program", "x, CPU", "x, wall", "us CPU an item"),
-        *("items / CPU s", "MB / CPU s", "items / s", "items a run"),
+    return [
+        [
+            *("items", "program", "x, CPU", "x, wall", "us CPU an item"),
+            *("items / CPU s", "MB / CPU s", "items / s", "items a run"),
+        ],
+        *map(_row, rows),
     ]
-    table = [head]
-    for row in rows:
-        table.append(
-            [
-                row.mix,
-                row.name,
-                str(row.cpu_ratio or 1),
-                str(row.wall_ratio or 1),
-                _short(row.cpu * 1e6),
-                f"{1 / row.cpu:,.0f}",
-                f"{row.size / row.cpu / 1e6:,.1f}",
-                f"{1 / row.wall:,.0f}",
-                f"{row.items:,}",
-            ]
-        )
-    return table
+
+
+def _row(row: Row) -> list[str]:
+    return [
+        row.mix,
+        row.name,
+        str(row.cpu_ratio or 1),
+        str(row.wall_ratio or 1),
+        _short(row.cpu * 1e6),
+        f"{1 / row.cpu:,.0f}",
+        f"{row.size / row.cpu / 1e6:,.1f}",
+        f"{1 / row.wall:,.0f}",
+        f"{row.items:,}",
+    ]
 
 
 def text(table: Table) -> str:
@@ -92,8 +93,9 @@ def text(table: Table) -> str:
 def markdown(table: Table) -> str:
     """Return a table as Markdown."""
     head, *rows = table
-    lines = [head, ["---" if n < 2 else "---:" for n, _ in enumerate(head)], *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    rule = ["---" if number < 2 else "---:" for number, _ in enumerate(head)]
+    lines = [[cell.replace("|", r"\|") for cell in line] for line in (head, rule, *rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def replace(path: Path, figures: str) -> None:

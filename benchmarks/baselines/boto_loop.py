@@ -11,14 +11,24 @@ import json
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer
 from singer_sdk.singerlib.encoding import SimpleSingerWriter
 from singer_sdk.singerlib.messages import RecordMessage, SchemaMessage, StateMessage
 
-TYPES = {"S": "string", "N": "number", "BOOL": "boolean", "M": "object", "L": "array", "SS": "array"}
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+TYPES = {
+    "S": "string",
+    "N": "number",
+    "BOOL": "boolean",
+    "M": "object",
+    "L": "array",
+    "SS": "array",
+}
 
 
 def main(config: dict[str, Any]) -> None:
@@ -31,7 +41,9 @@ def main(config: dict[str, Any]) -> None:
         aws_access_key_id=config["aws_access_key_id"],
         aws_secret_access_key=config["aws_secret_access_key"],
     )
-    keys = [key["AttributeName"] for key in client.describe_table(TableName=table)["Table"]["KeySchema"]]
+    keys = [
+        key["AttributeName"] for key in client.describe_table(TableName=table)["Table"]["KeySchema"]
+    ]
     deserialize = TypeDeserializer().deserialize
     writer = SimpleSingerWriter()
     properties: dict[str, Any] = {}
@@ -51,10 +63,14 @@ def plain(value: Any) -> Any:
     return sorted(value) if isinstance(value, set) else value
 
 
-def schema(items: list[dict[str, dict[str, Any]]]) -> dict[str, Any]:
+def schema(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the properties that some items have."""
     kinds = {
-        name: kind for item in items for name, value in item.items() for kind in value if kind != "NULL"
+        name: kind
+        for item in items
+        for name, value in item.items()
+        for kind in value
+        if kind != "NULL"
     }
     return {name: {"type": [TYPES[kind], "null"]} for name, kind in kinds.items()}
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections import Counter
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import cached_property
@@ -24,6 +23,7 @@ from dynamodb_core.converter import Converter
 from dynamodb_core.errors import ConfigError, Error
 from tap_dynamodb import discovery, sources
 from tap_dynamodb.bookmarks import STATE_KEY
+from tap_dynamodb.misfits import SHOWN, Misfits
 from tap_dynamodb.render import LineRenderer, RecordRenderer
 from tap_dynamodb.scanning import TableScan
 from tap_dynamodb.withheld import withheld, without
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 STATE_SECONDS = 2.0
 STATE_BYTES = 1_000_000
 """At the latest after so many seconds, or bytes of records, a STATE says how far they go."""
-
-MISFIT_WARNINGS = 5
-"""So many attributes that do not fit their column get a line of their own."""
 
 
 class DynamoDBStream(Stream):
@@ -72,7 +69,9 @@ class DynamoDBStream(Stream):
         self._writes = False
         self._state_written = time.monotonic()
         self._stateless_bytes = 0
-        self._misfits: Counter[str] = Counter()
+        self._misfits = Misfits(
+            self.logger, tap.settings.reserved_field if tap.settings.type_tags else None
+        )
 
     @property
     def effective_schema(self) -> dict[str, Any]:
@@ -166,7 +165,8 @@ class DynamoDBStream(Stream):
                         self._write_record_message(without(processed, reserved, hidden))
                     counter.increment()
                     yield processed
-            self._say_misfits()
+            if misfits := self._misfits.summary():
+                self.logger.info("Values without a column of their type: %s", misfits)
             self._write_state()
             self._dynamodb.finished(self)
 
@@ -245,16 +245,16 @@ class DynamoDBStream(Stream):
         if fresh or tags:
             self._widen(fresh, reserved if tags else None)
             self._renderer = self._renderer.widened(self._layout())
-        for name in sorted(rendered.rest.keys() - self._misfits.keys()):
-            self._warn_of_misfit(name)
-        self._misfits.update(rendered.rest)
+        self._misfits.add(rendered.rest)
         return rendered
 
     def _widen(self, fresh: Mapping[str, str], reserved: str | None) -> None:
         properties = dict(self.schema["properties"])
-        for name, kind in fresh.items():
-            self.logger.info("New attribute %s (%s): the schema is widened", name, kind)
-            properties[name] = discovery.property_schema(kind)
+        if fresh:
+            named = ", ".join(f"{name!r} ({kind})" for name, kind in list(fresh.items())[:SHOWN])
+            more = f" and {len(fresh) - SHOWN} more" if len(fresh) > SHOWN else ""
+            self.logger.info("The schema is widened by %s%s", named, more)
+        properties |= {name: discovery.property_schema(kind) for name, kind in fresh.items()}
         if reserved:
             properties[reserved] = discovery.reserved_schema()
         self._schema = {**self.schema, "properties": properties}
@@ -269,31 +269,6 @@ class DynamoDBStream(Stream):
         self._stream_maps = None
         if self._writes:
             self._write_schema_message()
-
-    def _warn_of_misfit(self, name: str) -> None:
-        settings = self._dynamodb.settings
-        if len(self._misfits) < MISFIT_WARNINGS:
-            self.logger.warning(
-                "Attribute %r has values without a column of their type; they %s",
-                name,
-                f"travel in {settings.reserved_field}, and the column is empty there"
-                if settings.type_tags
-                else "are left out, as type_tags is off",
-            )
-        elif len(self._misfits) == MISFIT_WARNINGS:
-            self.logger.warning("More such attributes are counted at the end of the table")
-        self._misfits[name] = 0
-
-    def _say_misfits(self) -> None:
-        if self._misfits:
-            most = self._misfits.most_common(MISFIT_WARNINGS)
-            counts = ", ".join(f"{name!r} {count:,}" for name, count in most)
-            more = len(self._misfits) - len(most)
-            self.logger.info(
-                "Values without a column of their type: %s%s",
-                counts,
-                f" and those of {more} more attributes" if more else "",
-            )
 
     # State
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import io
+import json
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
@@ -88,6 +90,36 @@ class TapDynamoDB(Tap):
                 f"The configuration {', '.join(value)} cannot be read: {error}".rstrip(". "),
                 "--config takes the path of a JSON file, or ENV",
             ) from error
+
+    @classmethod
+    def invoke(  # type: ignore[override] # as the SDK's own
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+    ) -> None:
+        """Run the tap, as the command line says.
+
+        Args:
+            about: Only print what there is to know about the tap.
+            about_format: `json` or `markdown`.
+            config: The configuration.
+            state: A file with the last STATE.
+            catalog: A file with a catalog.
+
+        Raises:
+            ConfigError: The state or the catalog is no JSON object.
+        """
+        super().invoke(
+            about=about,
+            about_format=about_format,
+            config=config,
+            state=_checked("--state", state),
+            catalog=_checked("--catalog", catalog),
+        )
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         try:
@@ -213,6 +245,23 @@ class TapDynamoDB(Tap):
         if annotation.get("arn") in self.settings.tables:
             reference = annotation["arn"]
         return DynamoDBStream(self, name=name, schema=entry["schema"], reference=reference)
+
+
+def _checked(option: str, file: IO[str] | None) -> IO[str] | None:
+    """Return a file that holds a JSON object, as the SDK reads it without looking."""
+    if file is None:
+        return None
+    text = file.read()
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise ConfigError(
+            f"The file of {option} holds no JSON object",
+            f"{option} takes the path of a JSON file that this tap or Meltano wrote",
+        )
+    return io.StringIO(text)
 
 
 def command() -> None:

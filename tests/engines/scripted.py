@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Answer = dict[str, Any] | bytes | BaseException
 MOST_WRITES = 25
 MOST_BYTES = 16 * 1000 * 1000
+MOST_SLEEPS = 100_000
 PATIENCE = 10.0
 """Longest wait for another thread, in seconds; only a failing test waits so long."""
 
@@ -188,6 +189,7 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         with self._lock:
+            assert len(self.slept) < MOST_SLEEPS, "this wait has no end"
             self.slept.append(seconds)
             self.now += max(seconds, 0.001)
 

@@ -70,7 +70,14 @@ def test_an_on_demand_table_has_the_units_of_its_warm_throughput() -> None:
     assert (table.billing, table.read_units, table.write_units) == ("PAY_PER_REQUEST", 12000, 4000)
 
 
-@pytest.mark.parametrize("warm", [{}, {"WarmThroughput": {"Status": "UPDATING"}}])
+@pytest.mark.parametrize(
+    "warm",
+    [
+        {},
+        {"WarmThroughput": {"Status": "UPDATING"}},
+        {"WarmThroughput": {"ReadUnitsPerSecond": 0, "WriteUnitsPerSecond": 0}},
+    ],
+)
 def test_units_that_are_not_named_are_not_known(warm: dict[str, Any]) -> None:
     """Zero would be a rate of nothing."""
     table = Table.from_description({**ON_DEMAND, **warm})

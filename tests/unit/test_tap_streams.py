@@ -18,7 +18,8 @@ from dynamodb_core.capacity import Budget
 from dynamodb_core.errors import ConfigError, ServiceError
 from dynamodb_core.progress import Progress
 from tap_dynamodb import scanning
-from tap_dynamodb.streams import MISFIT_WARNINGS, DynamoDBStream
+from tap_dynamodb.misfits import SHOWN as MISFIT_WARNINGS
+from tap_dynamodb.streams import DynamoDBStream
 from tests.engines.scanned import Account, ScannedTable
 from tests.engines.scripted import Clock
 from tests.engines.tap import NEVER, Output, make, sync
@@ -109,7 +110,7 @@ def test_a_late_attribute_widens_the_schema_before_the_record_that_needs_it(
     }
     assert second["schema"]["x-dynamodb-table"] == first["schema"]["x-dynamodb-table"]
     assert second["key_properties"] == ["id"]
-    assert "New attribute late (S)" in output.log
+    assert "widened by 'late' (S)" in output.log
 
 
 @BOTH_ROADS
