@@ -23,8 +23,9 @@ class Progress:
 
     Args:
         label: Begins every line, for example the stream's name.
-        whole_items: How many items there are in all, where that is known (or was, hours ago).
+        whole_items: How many items this run has before it, where that is known (or was, hours ago).
         whole_parts: How many parts there are in all; 0 when there are none.
+        parts_before: How many of them an earlier run has finished.
         part_name: What a part is called, in the plural.
         clock: Returns seconds.
     """
@@ -35,6 +36,7 @@ class Progress:
         *,
         whole_items: int | None = None,
         whole_parts: int = 0,
+        parts_before: int = 0,
         part_name: str = "segments",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -43,7 +45,7 @@ class Progress:
         self.size = 0
         self.units = 0.0
         self.throttles = 0
-        self.parts = 0
+        self.parts = self._parts_before = parts_before
         self._whole_items = whole_items
         self._whole_parts = whole_parts
         self._part_name = part_name
@@ -127,8 +129,8 @@ class Progress:
         done = 0.0
         if self._whole_items and self.items <= self._whole_items:
             done = self.items / self._whole_items
-        elif self._whole_parts:
-            done = self.parts / self._whole_parts
+        elif self._whole_parts > self._parts_before:
+            done = (self.parts - self._parts_before) / (self._whole_parts - self._parts_before)
         if not 0 < done < 1:
             return None
         return (now - self._began) * (1 - done) / done

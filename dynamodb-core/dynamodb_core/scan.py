@@ -69,7 +69,7 @@ class Page:
         items: Each item's DynamoDB JSON, as it came.
         next_key: Where the next page begins, typed; None at the end of the segment.
         size: Bytes of the answer.
-        units: Capacity units consumed.
+        units: Capacity units consumed; those expected where the engine names none.
     """
 
     items: list[msgspec.Raw]
@@ -108,7 +108,7 @@ def read_page(wire: Wire, plan: ScanPlan, part: Part, budget: Budget, expected: 
     consumed = 0.0
     try:
         body = wire.call("Scan", orjson.dumps(request), table=plan.table)
-        page = _parse(body, plan, part)
+        page = _parse(body, plan, part, expected)
         consumed = page.units
     finally:
         budget.settle(expected, consumed)
@@ -153,14 +153,15 @@ def read_segment(
         part = Part(part.number, page.next_key)
 
 
-def _parse(body: bytes, plan: ScanPlan, part: Part) -> Page:
+def _parse(body: bytes, plan: ScanPlan, part: Part, expected: float) -> Page:
     try:
         page = _decode_page(body)
     except msgspec.DecodeError as error:
         raise _corrupt(plan, part, str(error)) from error
     if page.Count != len(page.Items):
         raise _corrupt(plan, part, f"Count is {page.Count}, but there are {len(page.Items)} items")
-    units = 0.0 if page.ConsumedCapacity is None else page.ConsumedCapacity.CapacityUnits
+    consumed = page.ConsumedCapacity
+    units = expected if consumed is None else consumed.CapacityUnits
     return Page(page.Items, page.LastEvaluatedKey, len(body), units)
 
 

@@ -89,10 +89,13 @@ class TableScan:
             self._workers,
             f"at most {rate:,.0f} units/s ({reason})" if rate else reason,
         )
+        before = len(bookmark.finished)
         progress = Progress(
-            table.name, whole_items=table.item_count or None, whole_parts=bookmark.segments
+            table.name,
+            whole_items=table.item_count * (bookmark.segments - before) // bookmark.segments,
+            whole_parts=bookmark.segments,
+            parts_before=before,
         )
-        progress.add(parts=len(bookmark.finished))
         plan = ScanPlan(self._reference, bookmark.segments, consistent=settings.consistent_read)
         budget = Budget(rate)
 

@@ -8,6 +8,7 @@ import msgspec
 import orjson
 
 from dynamodb_core import numbers
+from dynamodb_core.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -55,8 +56,8 @@ class Verbatim:
             attributes = self._attributes(parts.item)
         except msgspec.ValidationError:
             return None
-        identity = []
-        for place, type_ in enumerate(self._key.types):
+        typed: dict[str, dict[str, str]] = {}
+        for place, (name, type_) in enumerate(zip(self._key.names, self._key.types, strict=True)):
             own = f"key{place}"
             text = getattr(attributes, own).get(type_)
             given = bytes(getattr(parts, own))
@@ -65,8 +66,10 @@ class Verbatim:
             if type_ == "N":
                 if given != text.encode() or numbers.plain_digits(text) != text:
                     return None
-                text = numbers.canonical(text)
             elif given != orjson.dumps(text):
                 return None
-            identity.append((type_, text))
-        return tuple(identity), bytes(parts.item), False
+            typed[name] = {type_: text}
+        try:
+            return self._key.identity(typed), bytes(parts.item), False
+        except DataError:
+            return None
