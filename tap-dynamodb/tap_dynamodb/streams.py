@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -66,6 +67,9 @@ class DynamoDBStream(Stream):
         self._dynamodb = tap
         self._reference = reference
         self._renderer: LineRenderer | RecordRenderer = RecordRenderer(layouts.Typed({}))
+        # Pages are fetched side by side and rendered one by one: threads that compute at the same
+        # time only wrest the interpreter from each other.
+        self._rendering = threading.Lock()
         self._writes = False
         self._state_written = time.monotonic()
         self._stateless_bytes = 0
@@ -182,7 +186,8 @@ class DynamoDBStream(Stream):
         )
 
     def _render(self, items: Sequence[msgspec.Raw]) -> Rendered:
-        return self._renderer(items)
+        with self._rendering:
+            return self._renderer(items)
 
     def _make_renderer(self, *, fast: bool) -> LineRenderer | RecordRenderer:
         layout = self._layout()
