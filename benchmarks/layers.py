@@ -106,7 +106,7 @@ class Layers:
         pages = read(Canned(bodies))
         self._items = sum(map(len, pages))
         self.measure(
-            "tap: Scan by botocore, checksum",
+            "tap: Scan, checksum",
             lambda: [wire.call("Scan", request, table=self.mix) for request in requests],
         )
         self.measure("tap: a page into items", lambda: read(Canned(bodies)))
@@ -141,7 +141,7 @@ class Layers:
         writes = self.measure(
             "target: records to items, plain", lambda: [*map(encoder.encode_json, raws)]
         )
-        self.measure("target: batches, with threads", lambda: write(writes))
+        self.measure("target: batches, handed to threads", lambda: write(writes))
         puts = [batches.put(body) for _, body, _ in writes]
         requests = [
             batches.request(stub.SINK, dict(enumerate(puts[first : first + batches.MOST_WRITES])))
@@ -149,7 +149,7 @@ class Layers:
         ]
         wire = BotoWire(AwsSettings.from_config(engine.config()))
         self.measure(
-            "target: BatchWriteItem by botocore",
+            "target: BatchWriteItem",
             lambda: [wire.call("BatchWriteItem", body, table=stub.SINK) for body in requests],
         )
 

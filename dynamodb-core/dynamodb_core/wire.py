@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from botocore import exceptions as boto_errors
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
 from dynamodb_core import assume_role
@@ -29,6 +30,7 @@ from dynamodb_core.errors import (
     TableNotFound,
 )
 from dynamodb_core.retry import Backoff
+from dynamodb_core.shortcut import FIRST_FAILURE, Shortcut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,7 +43,6 @@ DATA_OPERATIONS = frozenset({"Scan", "Query", "BatchWriteItem", "BatchGetItem"})
 USER_AGENT = f"ferry-dynamodb Boto3/{boto3.__version__} Python/{platform.python_version()}"
 """Said in whole: botocore would put its own together, twice a call, at a seventh of the call's cost."""
 
-FIRST_FAILURE = 300
 CORRUPT_TRIES = 4
 THROTTLED_TRIES = 40
 """Tries of a throttled call after botocore's own. Those come out of a store that all calls share, and
@@ -122,16 +123,16 @@ class BotoWire:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._session: boto3.Session | None = None
-        self._clients: dict[int, Any] = {}
+        self._clients: dict[int, Shortcut] = {}
 
     @property
     def region(self) -> str:
         """The region that the settings, the environment or the profile name."""
-        return str(self._client(tries=4).meta.region_name or "")
+        return str(self._client(tries=4).client.meta.region_name or "")
 
     def call(self, operation: str, body: bytes, *, table: str = "") -> bytes:
         """Carry out one operation; see `Wire.call`."""
-        client = self._client(tries=10 if operation in DATA_OPERATIONS else 4)
+        shortcut = self._client(tries=10 if operation in DATA_OPERATIONS else 4)
         params: dict[str, Any] = {_BODY: body}
         if operation == "BatchWriteItem":
             params["RequestItems"] = {table: []}
@@ -140,7 +141,7 @@ class BotoWire:
         delays = Backoff().delays()
         for left in reversed(range(CORRUPT_TRIES)):
             try:
-                answer = self._patiently(client, operation, params)
+                answer = self._patiently(shortcut, operation, table, params)
             except (boto_errors.BotoCoreError, boto_errors.ClientError, ValueError) as error:
                 raise explain(error, operation, table, self._settings) from error
             except RuntimeError as error:
@@ -159,10 +160,16 @@ class BotoWire:
             code="CorruptReply",
         )
 
-    def _patiently(self, client: Any, operation: str, params: dict[str, Any]) -> Any:
+    def _patiently(
+        self, shortcut: Shortcut, operation: str, table: str, params: dict[str, Any]
+    ) -> Any:
         def attempt() -> Any:
-            return client._make_api_call(operation, params.copy())  # noqa: SLF001 - every
-            # public method of a client is this call under another name
+            answer = shortcut.send(operation, table, params[_BODY])
+            if isinstance(answer, AWSResponse) and answer.status_code < FIRST_FAILURE:
+                return {_BODY: answer.content, _HEADERS: answer.headers}
+            with shortcut.whole(operation, table, answer):
+                return shortcut.client._make_api_call(operation, params.copy())  # noqa: SLF001 -
+                # every public method of a client is this call under another name
 
         pauses = islice(THROTTLED_PAUSES.delays(), THROTTLED_TRIES)
         while True:
@@ -174,13 +181,13 @@ class BotoWire:
                     raise
             self._sleep(pause)
 
-    def _client(self, *, tries: int) -> Any:
+    def _client(self, *, tries: int) -> Shortcut:
         with self._lock:
             if tries not in self._clients:
                 self._clients[tries] = self._open(tries)
             return self._clients[tries]
 
-    def _open(self, tries: int) -> Any:
+    def _open(self, tries: int) -> Shortcut:
         settings = self._settings
         config = Config(
             parameter_validation=False,
@@ -197,13 +204,14 @@ class BotoWire:
             client = self._session.client(
                 "dynamodb", endpoint_url=settings.endpoint_url, config=config
             )
+            credentials = self._session.get_credentials()
         except (boto_errors.BotoCoreError, ValueError) as error:
             raise explain(error, "the first call", "", settings) from error
         events = client.meta.events
         events.register("before-parameter-build.dynamodb", _hold_body)
         events.register("before-call.dynamodb", _put_body)
         events.register("before-parse.dynamodb", self._take_body)
-        return client
+        return Shortcut(client, credentials)
 
     def _take_body(
         self,

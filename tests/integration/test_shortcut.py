@@ -1,0 +1,174 @@
+"""The short way through botocore: what it sends, and that a failure is botocore's own first try."""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from dynamodb_core.errors import AccessError, ServiceError
+from dynamodb_core.settings import AwsSettings
+from dynamodb_core.shortcut import DETOUR
+from dynamodb_core.wire import BotoWire
+from tests.engines import faults
+from tests.engines.faults import Reply, Request, html, ok, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.engines.faults import FaultService
+
+KEY_ID, SECRET, TOKEN = "AKIDOFTHETESTS", "secret-key-of-the-tests", "token-of-the-tests"
+PAGE = ok({"Items": [{"id": {"S": "a"}}], "Count": 1})
+FAILURE = refused("InternalServerError", status=500)
+OF_A_WHOLE_CALL = "amz-sdk-invocation-id"
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultService]:
+    monkeypatch.setattr(
+        "botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.0
+    )
+    with faults.running() as service:
+        yield service
+
+
+@pytest.fixture
+def wire(service: FaultService) -> BotoWire:
+    settings = AwsSettings(
+        access_key_id=KEY_ID,
+        secret_access_key=SECRET,
+        session_token=TOKEN,
+        region="eu-west-1",
+        endpoint_url=service.url,
+    )
+    return BotoWire(settings, sleep=lambda _seconds: None)
+
+
+def scan(wire: BotoWire, body: bytes = b"{}", table: str = "t") -> bytes:
+    return wire.call("Scan", body, table=table)
+
+
+def whole(service: FaultService) -> list[bool]:
+    """Which requests went botocore's whole way."""
+    return [OF_A_WHOLE_CALL in request.headers for request in service.requests]
+
+
+def signature(request: Request, url: str) -> str:
+    names = {name.lower(): value for name, value in request.headers.items()}
+    signed = names["authorization"].partition("SignedHeaders=")[2].partition(",")[0]
+    again = AWSRequest("POST", f"{url}/", data=request.body)
+    for name in signed.split(";"):
+        again.headers[name] = names[name]
+    again.context["timestamp"] = names["x-amz-date"]
+    signer = SigV4Auth(Credentials(KEY_ID, SECRET, TOKEN), "dynamodb", "eu-west-1")
+    return signer.signature(signer.string_to_sign(again, signer.canonical_request(again)), again)
+
+
+def test_the_first_call_of_an_operation_on_a_table_shows_the_way(
+    service: FaultService, wire: BotoWire
+) -> None:
+    service.replies(PAGE)
+    calls = [("Scan", "t"), ("Scan", "t"), ("Scan", "u"), ("BatchWriteItem", "t"), ("Scan", "t")]
+    for operation, table in calls:
+        assert wire.call(operation, b"{}", table=table) == PAGE.body
+    assert whole(service) == [True, False, True, True, False]
+
+
+def test_the_short_request_is_the_whole_one_but_for_body_time_and_signature(
+    service: FaultService, wire: BotoWire
+) -> None:
+    service.replies(PAGE)
+    bodies = [b'{"TableName":"t"}', b'{"TableName":"t","Segment":1}']
+    for body in bodies:
+        scan(wire, body)
+    first, second = service.requests
+    assert [first.body, second.body] == bodies
+    for request in (first, second):
+        assert request.headers["Authorization"].endswith(signature(request, service.url))
+    own = {"authorization", "content-length", "x-amz-date", OF_A_WHOLE_CALL, "amz-sdk-request"}
+    same = [
+        {name.lower(): value for name, value in request.headers.items() if name.lower() not in own}
+        for request in (first, second)
+    ]
+    assert same[0] == same[1]
+
+
+@pytest.mark.parametrize("fault", [FAILURE, html(503), Reply(reset=True)])
+def test_a_failure_is_botocores_first_try(
+    service: FaultService, wire: BotoWire, fault: Reply
+) -> None:
+    service.replies(PAGE, fault, PAGE)
+    scan(wire)
+    assert scan(wire) == PAGE.body
+    assert len(service.requests) == 3
+    assert "attempt=2" in service.requests[2].headers["amz-sdk-request"]
+
+
+@pytest.mark.parametrize("fault", [Reply(PAGE.body, crc=12345), Reply(PAGE.body, sent=10)])
+def test_a_damaged_answer_is_asked_for_again(
+    service: FaultService, wire: BotoWire, fault: Reply
+) -> None:
+    service.replies(PAGE, fault, PAGE)
+    scan(wire)
+    assert scan(wire) == PAGE.body
+    assert len(service.requests) == 3
+
+
+def test_a_throttled_call_is_counted_once(service: FaultService, wire: BotoWire) -> None:
+    service.replies(PAGE, refused("ThrottlingException"), PAGE)
+    scan(wire)
+    scan(wire)
+    assert wire.throttles == 1
+
+
+def test_a_refusal_is_sent_once(service: FaultService, wire: BotoWire) -> None:
+    service.replies(PAGE, refused("ValidationException", "too large"))
+    scan(wire)
+    with pytest.raises(ServiceError, match="too large") as caught:
+        scan(wire)
+    assert caught.value.code == "ValidationException"
+    assert len(service.requests) == 2
+
+
+def test_access_that_ends_in_the_middle_is_told_at_once(
+    service: FaultService, wire: BotoWire
+) -> None:
+    service.replies(PAGE, PAGE, refused("ExpiredTokenException", "The token is expired"))
+    scan(wire)
+    scan(wire)
+    with pytest.raises(AccessError, match="ExpiredTokenException"):
+        scan(wire)
+    assert len(service.requests) == 3
+
+
+def test_after_a_failure_the_next_calls_fill_botocores_store_of_retries(
+    service: FaultService, wire: BotoWire
+) -> None:
+    service.replies(PAGE, FAILURE, PAGE)
+    for _ in range(DETOUR + 4):
+        scan(wire)
+    assert whole(service) == [True, False, True, *[True] * DETOUR, False, False]
+
+
+def test_threads_do_not_get_each_others_outcomes(service: FaultService, wire: BotoWire) -> None:
+    count = itertools.count()
+    failures = []
+
+    def answer(request: Request) -> Reply:
+        if next(count) % 7 == 3:
+            failures.append(request.body)
+            return FAILURE
+        return Reply(request.body)
+
+    service.answers(answer)
+    bodies = [b'{"TableName":"t","Segment":%d}' % number for number in range(400)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda body: scan(wire, body), bodies)) == bodies
+    assert len(service.requests) == len(bodies) + len(failures)
+    assert not all(whole(service))
