@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from dynamodb_core import batches
 from dynamodb_core.capacity import Budget
 from dynamodb_core.errors import AccessError, CorruptReply, DataError, ServiceError
 from dynamodb_core.progress import Progress
@@ -450,21 +449,22 @@ def test_idle_workers_rest_while_one_waits_for_its_answer(
 ) -> None:
     """A flush once let them wake each other: a whole CPU for as long as DynamoDB took."""
     called, go_on = threading.Event(), threading.Event()
-    looks: list[int] = []
+    wakes: list[int] = []
 
     def answer(operation: str, request: dict[str, Any]) -> Answer:
         called.set()
         go_on.wait(PATIENCE)
         return {}
 
-    take = batches.take
-
-    def counted(*arguments: Any, **keywords: Any) -> Any:
-        looks.append(1)
-        return take(*arguments, **keywords)
-
-    monkeypatch.setattr(batches, "take", counted)
     one = run(answer, workers=8)
+    changed = one.writer._changed
+    notify_all = changed.notify_all
+
+    def counted() -> None:
+        wakes.append(1)
+        notify_all()
+
+    monkeypatch.setattr(changed, "notify_all", counted)
     one.put("a")
     flusher = threading.Thread(target=one.writer.flush)
     flusher.start()
@@ -472,7 +472,7 @@ def test_idle_workers_rest_while_one_waits_for_its_answer(
     flusher.join(SHORT)
     go_on.set()
     flusher.join(PATIENCE)
-    assert len(looks) < 200
+    assert len(wakes) == 3  # by the flush, by the worker that took the write, and when it was done
 
 
 # Refusals and failures
