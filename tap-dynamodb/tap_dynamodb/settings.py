@@ -1,154 +1,29 @@
-"""The tap's settings: declared once, for validation, `--about` and the docs."""
+"""The tap's settings, for the whole run and as they are for one table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core.errors import ConfigError
-from dynamodb_core.settings import AWS_PROPERTIES, AwsSettings
+from dynamodb_core.settings import AwsSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-ITEM_FORMATS = ("plain", "packed", "dynamodb_json")
-
-CONFIG_JSONSCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "tables": {
-            "type": ["array", "null"],
-            "items": {"type": "string"},
-            "title": "Tables",
-            "description": (
-                "Tables to read: names, ARNs, or patterns with * and ?. Names and ARNs never call "
-                'ListTables. Discovery works without it; a sync wants a choice, if only ["*"].'
-            ),
-        },
-        "exclude_tables": {
-            "type": ["array", "null"],
-            "items": {"type": "string"},
-            "title": "Excluded tables",
-            "description": "Names or patterns of tables to leave out of what `tables` matches.",
-        },
-        "stream_names": {
-            "type": ["object", "null"],
-            "additionalProperties": {"type": "string"},
-            "title": "Stream names",
-            "description": (
-                "Stream names by table name. By default a stream has its table's name, "
-                "with _ for every -."
-            ),
-        },
-        "item_format": {
-            "type": "string",
-            "enum": list(ITEM_FORMATS),
-            "default": "plain",
-            "title": "Item format",
-            "description": (
-                "plain: attributes as columns, for warehouses and people. packed: key columns and "
-                "one object with all other attributes, one schema for ever. dynamodb_json: key "
-                "columns and the typed item, the fastest road from table to table."
-            ),
-        },
-        "item_field": {
-            "type": "string",
-            "minLength": 1,
-            "default": "item",
-            "title": "Item field",
-            "description": "Name of the object that holds the item in packed and dynamodb_json.",
-        },
-        "type_tags": {
-            "type": "boolean",
-            "default": True,
-            "title": "Type tags",
-            "description": (
-                "Whether records carry, where an item needs it, what plain JSON cannot say "
-                "(binaries and sets inside maps, values of another type than their column). "
-                "Without it the way back to DynamoDB is not exact."
-            ),
-        },
-        "reserved_field": {
-            "type": "string",
-            "minLength": 1,
-            "default": "_dynamodb",
-            "title": "Reserved field",
-            "description": "Name of the object that holds the type tags.",
-        },
-        "max_attributes": {
-            "type": "integer",
-            "minimum": 1,
-            "default": 1000,
-            "title": "Most attributes",
-            "description": (
-                "Most columns a plain stream gets; attributes beyond travel in the type tags. "
-                "Postgres ends at 1,600 columns."
-            ),
-        },
-        "sample_size": {
-            "type": "integer",
-            "minimum": 0,
-            "default": 1000,
-            "title": "Sample size",
-            "description": (
-                "Items that discovery reads of each table to learn its attributes (plain only). "
-                "Attributes that the sample does not show are added while reading."
-            ),
-        },
-        "segments": {
-            "type": ["integer", "null"],
-            "minimum": 1,
-            "maximum": 1_000_000,
-            "title": "Segments",
-            "description": (
-                "Into how many parts a scan is divided. By default the table's size decides."
-            ),
-        },
-        "scan_workers": {
-            "type": ["integer", "null"],
-            "minimum": 1,
-            "maximum": 256,
-            "title": "Scan workers",
-            "description": "How many segments are read at once. By default four a core, at most 16.",
-        },
-        "read_capacity": {
-            "type": ["integer", "null"],
-            "minimum": 1,
-            "title": "Read capacity",
-            "description": (
-                "Capacity units a second that the tap may consume of each table. By default half "
-                "of what is provisioned, or half of an on-demand table's warm throughput."
-            ),
-        },
-        "consistent_read": {
-            "type": "boolean",
-            "default": False,
-            "title": "Consistent reads",
-            "description": "Read strongly consistent, at twice the capacity units.",
-        },
-        "emit_activate_version_messages": {
-            "type": "boolean",
-            "default": False,
-            "title": "ACTIVATE_VERSION messages",
-            "description": (
-                "Whether a full read begins with ACTIVATE_VERSION, upon which SQL targets remove "
-                "the rows that it did not bring. A scan that is gone on with keeps its version."
-            ),
-        },
-        **AWS_PROPERTIES,
-    },
-}
-"""JSON Schema of the configuration, without what the SDK adds."""
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The tap's configuration. Each attribute is the setting of its name."""
+    """The tap's configuration. Each attribute is the setting of its name.
+
+    Those after `table_options` can be set by it alone, and so for one table only.
+    """
 
     aws: AwsSettings
     tables: tuple[str, ...] = ()
     exclude_tables: tuple[str, ...] = ()
-    stream_names: Mapping[str, str] | None = None
+    stream_names: Mapping[str, str] = field(default_factory=dict)
     item_format: str = "plain"
     item_field: str = "item"
     type_tags: bool = True
@@ -156,9 +31,23 @@ class Settings:
     max_attributes: int = 1000
     sample_size: int = 1000
     segments: int | None = None
+    segment_range: tuple[int, int] | None = None
     scan_workers: int | None = None
     read_capacity: int | None = None
     consistent_read: bool = False
+    skip_expired: bool = False
+    decimals: str = "number"
+    binary_encoding: str = "base64"
+    start_date: str | None = None
+    replication_lookback_seconds: int = 300
+    table_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
+    schema: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    index: str | None = None
+    query: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    filter: Mapping[str, Any] | None = None
+    entities: Sequence[Mapping[str, Any]] = ()
+    replication_key: str | None = None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -178,14 +67,59 @@ class Settings:
                 "batch_config is set, but this tap writes no BATCH messages yet",
                 "Remove batch_config",
             )
-        names = [field.name for field in fields(cls) if field.name != "aws"]
-        given = {name: config[name] for name in names if config.get(name) not in (None, "")}
+        given = _given(config)
         for name in ("tables", "exclude_tables"):
             given[name] = tuple(given.get(name, ()))
         settings = cls(aws=AwsSettings.from_config(config), **given)
-        if settings.item_field == settings.reserved_field:
+        for options in settings.table_options.values():
+            replace(settings, **_given(options))
+        return settings
+
+    def for_table(self, name: str, arn: str = "") -> Settings:
+        """Return the settings as they are for one table.
+
+        Args:
+            name: The table's name.
+            arn: Its ARN.
+
+        Returns:
+            These settings, with what `table_options` says of the table: first the patterns that
+            match its name, in their order, then its name and its ARN.
+        """
+        options: dict[str, Any] = {}
+        for pattern, given in self.table_options.items():
+            if pattern != name and fnmatchcase(name, pattern):
+                options |= _given(given)
+        for own in (name, arn):
+            options |= _given(self.table_options.get(own, {}))
+        return replace(self, **options) if options else self
+
+    def __post_init__(self) -> None:
+        """Refuse settings that contradict each other."""
+        if self.item_field == self.reserved_field:
             raise ConfigError(
-                f"item_field and reserved_field are both {settings.item_field}",
+                f"item_field and reserved_field are both {self.item_field}",
                 "Give them different names",
             )
-        return settings
+        if self.segment_range is None:
+            return
+        first, last = self.segment_range
+        if self.segments is None:
+            raise ConfigError(
+                "segment_range is set, but segments is not",
+                "Set segments to the same number on every machine that shares the scan",
+            )
+        if not first <= last < self.segments:
+            raise ConfigError(
+                f"segment_range {first}-{last} is no range of {self.segments} segments",
+                f"Segments are counted from 0 to {self.segments - 1}",
+            )
+
+
+def _given(config: Mapping[str, Any]) -> dict[str, Any]:
+    names = [field.name for field in fields(Settings) if field.name != "aws"]
+    given = {name: config[name] for name in names if config.get(name) not in (None, "")}
+    if "segment_range" in given:
+        first, _, last = given["segment_range"].partition("-")
+        given["segment_range"] = (int(first), int(last))
+    return given

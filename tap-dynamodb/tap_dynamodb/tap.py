@@ -20,7 +20,8 @@ from dynamodb_core.wire import BotoWire
 from tap_dynamodb import discovery, sources
 from tap_dynamodb.bookmarks import STATE_KEY
 from tap_dynamodb.emit import Emitter
-from tap_dynamodb.settings import CONFIG_JSONSCHEMA, Settings
+from tap_dynamodb.properties import CONFIG_JSONSCHEMA
+from tap_dynamodb.settings import Settings
 from tap_dynamodb.streams import DynamoDBStream
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class TapDynamoDB(Tap):
         settings = self.settings
         found = sources.find(self.wire, settings)
         names = discovery.stream_names(
-            [source.table.name for source in found], settings.stream_names or {}
+            [source.table.name for source in found], settings.stream_names
         )
         schemas = sources.schemas(self.wire, found, settings)
         return [
@@ -239,7 +240,7 @@ class TapDynamoDB(Tap):
 
     def _catalogued(self, entry: dict[str, Any]) -> DynamoDBStream:
         annotation = entry["schema"].get(discovery.TABLE, {})
-        given = {table: name for name, table in (self.settings.stream_names or {}).items()}
+        given = {table: name for name, table in (self.settings.stream_names).items()}
         name = entry.get("stream") or entry["tap_stream_id"]
         reference = annotation.get("name") or given.get(name, name)
         if annotation.get("arn") in self.settings.tables:

@@ -10,7 +10,7 @@ import pytest
 
 from demo.guard import NOWHERE
 from dynamodb_core.errors import Error
-from tap_dynamodb.settings import CONFIG_JSONSCHEMA
+from tap_dynamodb.properties import CONFIG_JSONSCHEMA
 from tap_dynamodb.tap import TapDynamoDB
 from tests.engines.tables import Tables
 from tests.engines.tap import Command, signals_kept

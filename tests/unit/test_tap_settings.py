@@ -7,7 +7,8 @@ import pytest
 
 from dynamodb_core.errors import ConfigError
 from dynamodb_core.settings import AWS_PROPERTIES, AwsSettings, discreet
-from tap_dynamodb.settings import CONFIG_JSONSCHEMA, Settings
+from tap_dynamodb.properties import CONFIG_JSONSCHEMA
+from tap_dynamodb.settings import Settings
 
 PROPERTIES = CONFIG_JSONSCHEMA["properties"]
 OF_THE_SDK = {"emit_activate_version_messages"}
