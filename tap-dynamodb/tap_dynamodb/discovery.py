@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core.errors import ConfigError
+from tap_dynamodb.column_schema import property_schema, reserved_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,20 +16,6 @@ if TYPE_CHECKING:
     from tap_dynamodb.settings import Settings
 
 TABLE = "x-dynamodb-table"
-TYPE = "x-dynamodb-type"
-
-_JSON_TYPES: dict[str, dict[str, Any]] = {
-    "S": {"type": "string"},
-    "N": {"type": "number"},
-    "B": {"type": "string", "contentEncoding": "base64"},
-    "BOOL": {"type": "boolean"},
-    "M": {"type": "object", "additionalProperties": True},
-    "L": {"type": "array"},
-    "SS": {"type": "array", "items": {"type": "string"}},
-    "NS": {"type": "array", "items": {"type": "string"}},
-    "BS": {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}},
-}
-"""JSON Schema of each DynamoDB type, as SQL and file targets load it right; docs/types.md says why."""
 
 
 @dataclass
@@ -74,23 +61,6 @@ def columns(seen: Seen, key: Key, limit: int, reserved: str | None = None) -> di
     frequent = sorted(decided, key=lambda name: (-decided[name][0], name))[:room]
     chosen = dict(zip(key.names, key.types, strict=True))
     return chosen | {name: decided[name][1] for name in sorted(frequent)}
-
-
-def property_schema(kind: str, *, nullable: bool = True) -> dict[str, Any]:
-    """Return the annotated JSON Schema of an attribute.
-
-    Args:
-        kind: Its DynamoDB type.
-        nullable: Whether null is allowed; false for keys.
-    """
-    schema = dict(_JSON_TYPES[kind])
-    json_type = schema.pop("type")
-    return {"type": ["null", json_type] if nullable else [json_type], **schema, TYPE: kind}
-
-
-def reserved_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the reserved object that holds the type tags."""
-    return {"type": ["null", "object"], "additionalProperties": True}
 
 
 def stream_schema(
@@ -195,32 +165,6 @@ def reattach(schema: dict[str, Any], annotated: Mapping[str, Any]) -> dict[str, 
 def _same_json_type(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     types = [{t} if isinstance(t := part.get("type", ()), str) else {*t} for part in (one, other)]
     return types[0] == types[1]
-
-
-def column_types(properties: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Read the DynamoDB types back from a schema, perhaps one that a person wrote.
-
-    Args:
-        properties: A stream schema's properties.
-
-    Returns:
-        DynamoDB type by property, of those that are attributes: by annotation, else by JSON type.
-    """
-    types = {}
-    for name, schema in properties.items():
-        kind = schema.get(TYPE) or _guess(schema)
-        if kind in _JSON_TYPES:
-            types[name] = kind
-    return types
-
-
-def _guess(schema: Mapping[str, Any]) -> str | None:
-    given = schema.get("type", [])
-    json_types = {given} if isinstance(given, str) else set(given)
-    if "string" in json_types:
-        return "B" if schema.get("contentEncoding") == "base64" else "S"
-    names = {"number": "N", "integer": "N", "boolean": "BOOL", "object": "M", "array": "L"}
-    return next((names[name] for name in names if name in json_types), None)
 
 
 def stream_names(tables: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:

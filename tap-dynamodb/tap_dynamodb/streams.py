@@ -22,7 +22,7 @@ from singer_sdk.mapper import CustomStreamMap, SameRecordTransform
 from dynamodb_core import layouts
 from dynamodb_core.converter import Converter
 from dynamodb_core.errors import ConfigError, Error
-from tap_dynamodb import discovery, sources
+from tap_dynamodb import column_schema, discovery, sources
 from tap_dynamodb.bookmarks import STATE_KEY
 from tap_dynamodb.misfits import SHOWN, Misfits
 from tap_dynamodb.render import LineRenderer, RecordRenderer
@@ -216,7 +216,7 @@ class DynamoDBStream(Stream):
 
     def _columns(self) -> dict[str, str]:
         """Return the DynamoDB type of each selected attribute that has a column."""
-        types = discovery.column_types(self.schema["properties"])
+        types = column_schema.column_types(self.schema["properties"])
         if self._dynamodb.settings.type_tags:
             types.pop(self._dynamodb.settings.reserved_field, None)
         return {name: kind for name, kind in types.items() if self.mask["properties", name]}
@@ -259,9 +259,9 @@ class DynamoDBStream(Stream):
             named = ", ".join(f"{name!r} ({kind})" for name, kind in list(fresh.items())[:SHOWN])
             more = f" and {len(fresh) - SHOWN} more" if len(fresh) > SHOWN else ""
             self.logger.info("The schema is widened by %s%s", named, more)
-        properties |= {name: discovery.property_schema(kind) for name, kind in fresh.items()}
+        properties |= {name: column_schema.property_schema(kind) for name, kind in fresh.items()}
         if reserved:
-            properties[reserved] = discovery.reserved_schema()
+            properties[reserved] = column_schema.reserved_schema()
         self._schema = {**self.schema, "properties": properties}
         selected = {
             name: part for name, part in properties.items() if self.mask["properties", name]

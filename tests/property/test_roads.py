@@ -15,7 +15,7 @@ from singer_sdk.singerlib.messages import RecordMessage
 from dynamodb_core.converter import Converter
 from dynamodb_core.layouts import Columns, Packed, Typed
 from dynamodb_core.restore import from_packed, from_plain, from_typed
-from tap_dynamodb import discovery
+from tap_dynamodb import column_schema
 from tap_dynamodb.emit import Emitter
 from tap_dynamodb.render import LineRenderer, RecordRenderer
 from tests.engines.scanned import Account, ScannedTable
@@ -164,6 +164,6 @@ def restored(record: Item, schema: Item) -> Item:
         return from_packed(record, keys, reserved=reserved)
     if annotation["item_format"] == "dynamodb_json":
         return from_typed(record, keys)
-    types = discovery.column_types(schema["properties"])
+    types = column_schema.column_types(schema["properties"])
     types.pop(reserved, None)
     return from_plain(record, types, reserved=reserved)

@@ -9,16 +9,13 @@ import pytest
 from dynamodb_core.errors import ConfigError
 from dynamodb_core.settings import AwsSettings
 from dynamodb_core.table import Key, Table
+from tap_dynamodb.column_schema import TYPE, column_types, property_schema, reserved_schema
 from tap_dynamodb.discovery import (
     TABLE,
-    TYPE,
     Seen,
-    column_types,
     columns,
     left_behind,
-    property_schema,
     reattach,
-    reserved_schema,
     stream_names,
     stream_schema,
 )
