@@ -28,8 +28,9 @@ from dynamodb_core.capacity import Budget
 from dynamodb_core.converter import Converter
 from dynamodb_core.layouts import Columns
 from dynamodb_core.parts import Part
+from dynamodb_core.plan import ReadPlan
 from dynamodb_core.progress import Progress
-from dynamodb_core.scan import ScanPlan, read_page
+from dynamodb_core.scan import read_page
 from dynamodb_core.settings import AwsSettings
 from dynamodb_core.table import Key, Table
 from dynamodb_core.wire import BotoWire
@@ -91,7 +92,7 @@ class Layers:
 
     def tap(self, engine: stub.Stub) -> None:
         """Measure from Scan's answers to RECORD lines."""
-        plan = ScanPlan(self.mix, PAGES)
+        plan = ReadPlan(self.mix, PAGES)
         budget = Budget(None)
 
         def read(wire: Any) -> list[Any]:

@@ -6,10 +6,12 @@ import threading
 import time
 from typing import TYPE_CHECKING, Literal
 
+from dynamodb_core.table import Table
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynamodb_core.table import Table
+    from dynamodb_core.table import Index
 
 BURST_SECONDS = 1.0
 LONGEST_SLEEP_SECONDS = 0.25
@@ -74,26 +76,27 @@ class Budget:
         self._seen = now
 
 
-def careful_rate(table: Table, kind: Literal["read", "write"]) -> tuple[float | None, str]:
+def careful_rate(table: Table | Index, kind: Literal["read", "write"]) -> tuple[float | None, str]:
     """Return a rate that leaves a table's other users half of what it has.
 
     Args:
-        table: The table as DescribeTable says.
+        table: The table as DescribeTable says, or the index of it that is read.
         kind: Whether the run reads or writes.
 
     Returns:
         Capacity units a second (None: unlimited), and the reason in words for the log.
     """
-    units = table.read_units if kind == "read" else table.write_units
+    what = "table" if isinstance(table, Table) else "index"
+    units = table.write_units if isinstance(table, Table) and kind == "write" else table.read_units
     if units is None:
-        return None, "unlimited, as the table names neither provisioned nor warm throughput"
+        return None, f"unlimited, as the {what} names neither provisioned nor warm throughput"
     half = max(units / 2, 1.0)
     source = "provisioned" if table.billing == "PROVISIONED" else "warm throughput"
-    return half, f"half of the table's {source} {units:,} {kind} units a second"
+    return half, f"half of the {what}'s {source} {units:,} {kind} units a second"
 
 
 def choose_rate(
-    setting: float | None, table: Table, kind: Literal["read", "write"]
+    setting: float | None, table: Table | Index, kind: Literal["read", "write"]
 ) -> tuple[float | None, str]:
     """Return the rate that the configuration asks for, or else a careful one.
 

@@ -1,4 +1,4 @@
-"""Reading a table by a parallel segmented scan."""
+"""Reading a table part by part: the segments of a scan, or the partitions of a query."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from dynamodb_core.capacity import Budget
     from dynamodb_core.parts import Payload
-    from dynamodb_core.table import Table
+    from dynamodb_core.plan import ReadPlan
+    from dynamodb_core.table import Index, Table
     from dynamodb_core.wire import Wire
 
 PAGE_UNITS = 128.0
@@ -45,29 +46,12 @@ _decode_page = msgspec.json.Decoder(_Page).decode
 
 
 @dataclass(frozen=True)
-class ScanPlan:
-    """How a table is scanned; the same for all of its segments.
-
-    Attributes:
-        table: Name or ARN of the table.
-        segments: How many parts the scan has. A place is valid for the same number only.
-        consistent: Whether to read strongly consistent, at twice the units.
-        limit: Most items a page; None lets DynamoDB fill pages to 1 MB.
-    """
-
-    table: str
-    segments: int
-    consistent: bool = False
-    limit: int | None = None
-
-
-@dataclass(frozen=True)
 class Page:
-    """One answer of Scan.
+    """One answer of Scan or Query.
 
     Attributes:
         items: Each item's DynamoDB JSON, as it came.
-        next_key: Where the next page begins, typed; None at the end of the segment.
+        next_key: Where the next page begins, typed; None at the end of the part.
         size: Bytes of the answer.
         units: Capacity units consumed; those expected where the engine names none.
     """
@@ -78,13 +62,13 @@ class Page:
     units: float
 
 
-def read_page(wire: Wire, plan: ScanPlan, part: Part, budget: Budget, expected: float) -> Page:
-    """Read one page of a segment, within the budget.
+def read_page(wire: Wire, plan: ReadPlan, part: Part, budget: Budget, expected: float) -> Page:
+    """Read one page of a part, within the budget.
 
     Args:
         wire: Carries the call.
-        plan: How the table is scanned.
-        part: The segment, and in `place` the key to begin after.
+        plan: How the table is read.
+        part: The part, and in `place` the key to begin after.
         budget: Waited for and settled.
         expected: Units that the page will probably cost.
 
@@ -92,22 +76,11 @@ def read_page(wire: Wire, plan: ScanPlan, part: Part, budget: Budget, expected: 
         CorruptReply: The page does not hold what it says.
         Error: The call failed.
     """
-    request: dict[str, Any] = {
-        "TableName": plan.table,
-        "Segment": part.number,
-        "TotalSegments": plan.segments,
-        "ReturnConsumedCapacity": "TOTAL",
-    }
-    if plan.consistent:
-        request["ConsistentRead"] = True
-    if plan.limit is not None:
-        request["Limit"] = plan.limit
-    if part.place is not None:
-        request["ExclusiveStartKey"] = part.place
+    request = orjson.dumps(plan.request(part))
     budget.wait(expected)
     consumed = 0.0
     try:
-        body = wire.call("Scan", orjson.dumps(request), table=plan.table)
+        body = wire.call(plan.operation, request, table=plan.table)
         page = _parse(body, plan, part, expected)
         consumed = page.units
     finally:
@@ -115,21 +88,21 @@ def read_page(wire: Wire, plan: ScanPlan, part: Part, budget: Budget, expected: 
     return page
 
 
-def read_segment(
+def read_part(
     part: Part,
     *,
-    plan: ScanPlan,
+    plan: ReadPlan,
     wire: Wire,
     budget: Budget,
     render: Callable[[list[msgspec.Raw]], Payload],
 ) -> Iterator[Block[Payload]]:
-    """Read a segment from its place to its end.
+    """Read a part from its place to its end.
 
     Args:
-        part: The segment and the key to begin after.
-        plan: How the table is scanned.
+        part: The part and the key to begin after.
+        plan: How the table is read.
         wire: Carries the calls.
-        budget: What the scan may consume.
+        budget: What the read may consume.
         render: Turns a page's items into a block's payload.
 
     Yields:
@@ -153,7 +126,7 @@ def read_segment(
         part = Part(part.number, page.next_key)
 
 
-def _parse(body: bytes, plan: ScanPlan, part: Part, expected: float) -> Page:
+def _parse(body: bytes, plan: ReadPlan, part: Part, expected: float) -> Page:
     try:
         page = _decode_page(body)
     except msgspec.DecodeError as error:
@@ -165,10 +138,9 @@ def _parse(body: bytes, plan: ScanPlan, part: Part, expected: float) -> Page:
     return Page(page.Items, page.LastEvaluatedKey, len(body), units)
 
 
-def _corrupt(plan: ScanPlan, part: Part, why: str) -> CorruptReply:
+def _corrupt(plan: ReadPlan, part: Part, why: str) -> CorruptReply:
     return CorruptReply(
-        f"A page of segment {part.number} of {plan.segments} of table {plan.table} "
-        f"is no answer of Scan: {why}",
+        f"A page of {plan.part(part.number)} is no answer of {plan.operation}: {why}",
         "Run again with the last state to go on from the page before it",
         code="CorruptReply",
     )
@@ -179,11 +151,11 @@ def choose_workers() -> int:
     return min(16, 4 * (os.cpu_count() or 1))
 
 
-def choose_segments(table: Table, workers: int) -> int:
+def choose_segments(table: Table | Index, workers: int) -> int:
     """Return into how many segments to divide a table.
 
     Args:
-        table: Its size decides, as DescribeTable counts it.
+        table: The table or index; its size decides, as DescribeTable counts it.
         workers: How many segments are read at once.
 
     Returns:

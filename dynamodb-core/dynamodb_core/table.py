@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core import numbers
-from dynamodb_core.errors import DataError
+from dynamodb_core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +67,38 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Index:
+    """A secondary index, as far as reading it wants to know.
+
+    Its key does not identify an item: that is the table's key, which every index holds.
+
+    Attributes:
+        name: The index's name.
+        local: Whether it is a local one, which can be read strongly consistent.
+        partition: The attributes of its partition key: one, or up to four of a global index.
+        sort: Those of its sort key: none, one, or up to four.
+        types: `S`, `N` or `B`, by key attribute.
+        projection: `ALL`, `KEYS_ONLY` or `INCLUDE`.
+        item_count: Items, as DynamoDB counts them every six hours or so.
+        size_bytes: Size, counted likewise.
+        billing: `PROVISIONED` or `PAY_PER_REQUEST`, as the table's.
+        read_units: Capacity units a second that it is known to give, None when not known. A local
+            index reads from the table's.
+    """
+
+    name: str
+    local: bool
+    partition: tuple[str, ...]
+    sort: tuple[str, ...]
+    types: Mapping[str, str]
+    projection: str = "ALL"
+    item_count: int = 0
+    size_bytes: int = 0
+    billing: str = "PROVISIONED"
+    read_units: float | None = None
+
+
+@dataclass(frozen=True)
 class Table:
     """What a run needs to know of a table.
 
@@ -109,6 +141,42 @@ class Table:
         """Whether items can be read and written."""
         return self.description.get("TableStatus") in ("ACTIVE", "UPDATING")
 
+    def index(self, name: str) -> Index:
+        """Return one of the table's secondary indexes.
+
+        Args:
+            name: The index's name.
+
+        Raises:
+            ConfigError: The table has none of that name.
+        """
+        described = {
+            each["IndexName"]: (each, member == "LocalSecondaryIndexes")
+            for member in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+            for each in self.description.get(member) or ()
+        }
+        if name not in described:
+            there = ", ".join(described) or "none"
+            raise ConfigError(f"Table {self.name} has no index {name}", f"Its indexes: {there}")
+        found, local = described[name]
+        types = _key_types(self.description)
+        partition, sort = (
+            tuple(part["AttributeName"] for part in found["KeySchema"] if part["KeyType"] == role)
+            for role in ("HASH", "RANGE")
+        )
+        return Index(
+            name,
+            local,
+            partition,
+            sort,
+            {attribute: types[attribute] for attribute in (*partition, *sort)},
+            projection=found.get("Projection", {}).get("ProjectionType", "ALL"),
+            item_count=int(found.get("ItemCount", 0)),
+            size_bytes=int(found.get("IndexSizeBytes", 0)),
+            billing=self.billing,
+            read_units=self.read_units if local else _units(found, self.billing)[0],
+        )
+
     @classmethod
     def from_description(cls, description: Mapping[str, Any]) -> Table:
         """Read the `Table` member of DescribeTable's or CreateTable's answer.
@@ -116,9 +184,7 @@ class Table:
         Args:
             description: The member, as JSON gives it.
         """
-        types = {
-            a["AttributeName"]: a["AttributeType"] for a in description["AttributeDefinitions"]
-        }
+        types = _key_types(description)
         schema = sorted(description["KeySchema"], key=lambda part: part["KeyType"] != "HASH")
         names = tuple(part["AttributeName"] for part in schema)
         billing = description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
@@ -135,6 +201,10 @@ class Table:
             write_units=write,
             description=description,
         )
+
+
+def _key_types(description: Mapping[str, Any]) -> dict[str, str]:
+    return {a["AttributeName"]: a["AttributeType"] for a in description["AttributeDefinitions"]}
 
 
 def _canonical_base64(name: str, text: str) -> str:

@@ -56,6 +56,22 @@ def describe(wire: Wire, name: str) -> Table:
     return Table.from_description(orjson.loads(answer)["Table"])
 
 
+def ttl_attribute(wire: Wire, name: str) -> str | None:
+    """Return the attribute by which a table's items expire, None where they do not.
+
+    Args:
+        wire: Carries the call.
+        name: The table's name or ARN.
+
+    Raises:
+        AccessError: DescribeTimeToLive is not allowed.
+    """
+    answer = wire.call("DescribeTimeToLive", orjson.dumps({"TableName": name}), table=name)
+    said = orjson.loads(answer).get("TimeToLiveDescription", {})
+    enabled = said.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+    return said.get("AttributeName") if enabled else None
+
+
 def create(
     wire: Wire,
     name: str,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from dynamodb_core import workers
 from dynamodb_core.capacity import Budget, choose_rate
+from dynamodb_core.plan import ReadPlan
 from dynamodb_core.progress import Progress
-from dynamodb_core.scan import ScanPlan, choose_segments, choose_workers, read_segment
+from dynamodb_core.scan import choose_segments, choose_workers, read_part
 from tap_dynamodb.bookmarks import ScanBookmark, identify
 
 if TYPE_CHECKING:
@@ -96,11 +97,11 @@ class TableScan:
             whole_parts=bookmark.segments,
             parts_before=before,
         )
-        plan = ScanPlan(self._reference, bookmark.segments, consistent=settings.consistent_read)
+        plan = ReadPlan(self._reference, bookmark.segments, consistent=settings.consistent_read)
         budget = Budget(rate)
 
         def read(part: Part) -> Iterator[Block[Payload]]:
-            return read_segment(part, plan=plan, wire=wire, budget=budget, render=render)
+            return read_part(part, plan=plan, wire=wire, budget=budget, render=render)
 
         def idle() -> None:
             look_up()

@@ -14,7 +14,8 @@ from dynamodb_core import tables, workers
 from dynamodb_core.capacity import Budget, choose_rate
 from dynamodb_core.errors import AccessError, ConfigError, TableNotFound
 from dynamodb_core.parts import Part
-from dynamodb_core.scan import PAGE_UNITS, ScanPlan, read_page
+from dynamodb_core.plan import ReadPlan
+from dynamodb_core.scan import PAGE_UNITS, read_page
 from tap_dynamodb.discovery import Seen, columns, stream_schema
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def sample(wire: Wire, source: Source, settings: Settings) -> Seen:
     rate, _reason = choose_rate(settings.read_capacity, source.table, "read")
     budget = Budget(rate)
     segments = min(SAMPLE_SEGMENTS, settings.sample_size)
-    plan = ScanPlan(source.reference, segments, limit=-(-settings.sample_size // segments))
+    plan = ReadPlan(source.reference, segments, limit=-(-settings.sample_size // segments))
     for segment in range(segments):
         page = read_page(wire, plan, Part(segment), budget, PAGE_UNITS / segments)
         for raw in page.items:

@@ -11,8 +11,9 @@ from dynamodb_core import workers
 from dynamodb_core.capacity import Budget
 from dynamodb_core.errors import DataError, TableNotFound
 from dynamodb_core.parts import Part
+from dynamodb_core.plan import ReadPlan
 from dynamodb_core.progress import Progress
-from dynamodb_core.scan import ScanPlan, read_segment
+from dynamodb_core.scan import read_part
 from dynamodb_core.settings import AwsSettings
 from dynamodb_core.table import Key
 from dynamodb_core.tables import create, describe, names
@@ -88,9 +89,9 @@ def test_what_is_written_is_what_is_read(tables: Tables) -> None:
     assert _sorted(tables.items(name)) == _sorted(expected)
 
     def read(part: Part) -> Iterator[Block[list[bytes]]]:
-        return read_segment(
+        return read_part(
             part,
-            plan=ScanPlan(name, 5, limit=20),
+            plan=ReadPlan(name, 5, limit=20),
             wire=wire,
             budget=Budget(None),
             render=lambda page: [bytes(item) for item in page],

@@ -25,6 +25,7 @@ from dynamodb_core.errors import (
     TableNotFound,
 )
 from dynamodb_core.parts import Part
+from dynamodb_core.plan import ReadPlan
 from dynamodb_core.settings import AwsSettings
 from dynamodb_core.wire import CORRUPT_TRIES, THROTTLED_TRIES, BotoWire, damage
 from tests.engines import faults
@@ -202,7 +203,7 @@ def test_a_body_that_is_cut_behind_a_brace_is_caught_by_the_scan(service: FaultS
     assert damage(cut, {}) == ""
     service.replies(Reply(cut, crc=None))
     with pytest.raises(CorruptReply, match="segment 2 of 3 of table t"):
-        scan.read_page(Wire(service), scan.ScanPlan("t", 3), Part(2), Budget(None), 1.0)
+        scan.read_page(Wire(service), ReadPlan("t", 3), Part(2), Budget(None), 1.0)
 
 
 @pytest.mark.parametrize(

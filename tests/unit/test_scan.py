@@ -11,7 +11,8 @@ from dynamodb_core import scan, workers
 from dynamodb_core.capacity import Budget
 from dynamodb_core.errors import CorruptReply, PartLost, ServiceError
 from dynamodb_core.parts import Block, Part
-from dynamodb_core.scan import ScanPlan, choose_segments, read_page, read_segment, shuffled
+from dynamodb_core.plan import ReadPlan
+from dynamodb_core.scan import choose_segments, read_page, read_part, shuffled
 from dynamodb_core.table import Key, Table
 from tests.engines.scripted import Answer, Clock, ScriptedWire, in_time, in_turn
 
@@ -61,12 +62,10 @@ def payloads(blocks: Iterable[Block[list[str]]]) -> list[str]:
 
 
 def reader(
-    wire: ScriptedWire, plan: ScanPlan, budget: Budget | None = None
+    wire: ScriptedWire, plan: ReadPlan, budget: Budget | None = None
 ) -> Callable[[Part], Iterator[Block[list[str]]]]:
     def read(part: Part) -> Iterator[Block[list[str]]]:
-        return read_segment(
-            part, plan=plan, wire=wire, budget=budget or Budget(None), render=ids_of
-        )
+        return read_part(part, plan=plan, wire=wire, budget=budget or Budget(None), render=ids_of)
 
     return read
 
@@ -76,7 +75,7 @@ def reader(
 
 def test_all_segments_are_read_to_their_end_and_each_in_order() -> None:
     table = ScannedTable(segments=7, items=20)
-    read = reader(ScriptedWire(table), ScanPlan("t", 7))
+    read = reader(ScriptedWire(table), ReadPlan("t", 7))
     seen: dict[int, list[str]] = {number: [] for number in range(7)}
     finished = []
     for block in workers.fan_out([Part(n) for n in shuffled(7, 1)], read, workers=3):
@@ -90,14 +89,14 @@ def test_all_segments_are_read_to_their_end_and_each_in_order() -> None:
 
 def test_a_page_without_items_is_not_the_end() -> None:
     """A filter, or deleted items, leave pages that hold only a key to go on from."""
-    blocks = list(reader(ScriptedWire(ScannedTable(1, 4)), ScanPlan("t", 1))(Part(0)))
+    blocks = list(reader(ScriptedWire(ScannedTable(1, 4)), ReadPlan("t", 1))(Part(0)))
     assert [block.count for block in blocks] == [0, 3, 0, 1]
     assert [block.finished for block in blocks] == [False, False, False, True]
 
 
 def test_a_place_says_where_the_rest_begins() -> None:
     table = ScannedTable(segments=2, items=10)
-    read = reader(ScriptedWire(table), ScanPlan("t", 2))
+    read = reader(ScriptedWire(table), ReadPlan("t", 2))
     blocks = list(read(Part(1)))
     assert blocks[-1].place is None
     for number, block in enumerate(blocks[:-1]):
@@ -112,7 +111,7 @@ def test_a_binary_key_survives_as_a_place() -> None:
     key = {"pk": {"B": "/wA="}, "sk": {"N": "123456789012345678901234567890"}}
     first = {**page(["a"]), "LastEvaluatedKey": key}
     wire = ScriptedWire(in_turn(first, page(["b"])))
-    blocks = list(reader(wire, ScanPlan("t", 1))(Part(0)))
+    blocks = list(reader(wire, ReadPlan("t", 1))(Part(0)))
     assert blocks[0].place == key
     assert wire.calls[1].request["ExclusiveStartKey"] == key
 
@@ -120,20 +119,20 @@ def test_a_binary_key_survives_as_a_place() -> None:
 def test_items_are_handed_on_as_they_came() -> None:
     item = b'{"id":{"S":"a"},"n":{"N":"1.50E+2"},"M":{"M":{"S":{"S":"\\u00e9"}}}}'
     wire = ScriptedWire(in_turn(b'{"Count":1,"Items":[' + item + b'],"ScannedCount":1}'))
-    got = read_page(wire, ScanPlan("t", 1), Part(0), Budget(None), 1.0)
+    got = read_page(wire, ReadPlan("t", 1), Part(0), Budget(None), 1.0)
     assert [bytes(raw) for raw in got.items] == [item]
     assert got.next_key is None
 
 
 def test_a_block_says_its_bytes_and_units() -> None:
     answer = orjson.dumps(page(["a"], units=12.5))
-    [block] = reader(ScriptedWire(in_turn(answer)), ScanPlan("t", 1))(Part(0))
+    [block] = reader(ScriptedWire(in_turn(answer)), ReadPlan("t", 1))(Part(0))
     assert (block.size, block.units) == (len(answer), 12.5)
 
 
 def test_the_plan_stands_in_every_request() -> None:
     wire = ScriptedWire(in_turn(page(["a"], "a"), page(["b"])))
-    list(reader(wire, ScanPlan("arn:t", 9, consistent=True, limit=50))(Part(4)))
+    list(reader(wire, ReadPlan("arn:t", 9, consistent=True, limit=50))(Part(4)))
     for call in wire.calls:
         assert call.table == "arn:t"
         assert (
@@ -152,7 +151,7 @@ def test_the_plan_stands_in_every_request() -> None:
 
 def test_a_scan_is_eventually_consistent_unless_asked_for() -> None:
     wire = ScriptedWire(in_turn(page([])))
-    list(reader(wire, ScanPlan("t", 1))(Part(0)))
+    list(reader(wire, ReadPlan("t", 1))(Part(0)))
     assert not wire.calls[0].request.keys() & {"ConsistentRead", "Limit"}
 
 
@@ -179,14 +178,14 @@ def test_a_damaged_page_names_segment_and_table_and_is_no_end(answer: bytes, why
     wire = ScriptedWire(in_turn(page(["a"], "a"), answer))
     blocks: list[Block[list[str]]] = []
     with pytest.raises(CorruptReply, match=rf"segment 3 of 8 of table t .*{why}") as caught:
-        blocks.extend(reader(wire, ScanPlan("t", 8))(Part(3)))
+        blocks.extend(reader(wire, ReadPlan("t", 8))(Part(3)))
     assert caught.value.code == "CorruptReply"
     assert not any(block.finished for block in blocks)
 
 
 def test_a_failing_call_ends_the_scan_with_its_error() -> None:
     wire = ScriptedWire(in_turn(page(["a"], "a"), ServiceError("no", code="InternalServerError")))
-    read = reader(wire, ScanPlan("t", 1))
+    read = reader(wire, ReadPlan("t", 1))
     with pytest.raises(ServiceError, match="no"):
         in_time(lambda: list(workers.fan_out([Part(0)], read, workers=1)))
 
@@ -195,7 +194,7 @@ def test_a_segment_that_ends_early_is_lost() -> None:
     """Trap 18: the end is a page without LastEvaluatedKey, never the end of an iterator."""
 
     def stop(part: Part) -> Iterator[Block[list[str]]]:
-        blocks = reader(ScriptedWire(ScannedTable(1, 9)), ScanPlan("t", 1))(part)
+        blocks = reader(ScriptedWire(ScannedTable(1, 9)), ReadPlan("t", 1))(part)
         yield next(blocks)
 
     with pytest.raises(PartLost, match="Part 0"):
@@ -209,7 +208,7 @@ def test_the_first_page_is_billed_as_expected_and_the_next_as_consumed() -> None
     clock = Clock()
     budget = Budget(10.0, clock=clock, sleep=clock.sleep)
     pages = [page(["a"], "a", 40.0), page(["b"], "b", 40.0), page(["c"], units=40.0)]
-    list(reader(ScriptedWire(in_turn(*pages)), ScanPlan("t", 1), budget)(Part(0)))
+    list(reader(ScriptedWire(in_turn(*pages)), ReadPlan("t", 1), budget)(Part(0)))
     # Page 1 cost 40 units, repaid in 4 s before page 2; likewise before page 3.
     assert sum(clock.slept) == pytest.approx(8.0, abs=0.05)
 
@@ -227,7 +226,7 @@ def test_other_workers_wait_for_what_a_first_page_may_cost(
         waited.append(sum(clock.slept))
         return page([])
 
-    list(reader(ScriptedWire(answer), ScanPlan("t", 1, consistent=consistent), budget)(Part(0)))
+    list(reader(ScriptedWire(answer), ReadPlan("t", 1, consistent=consistent), budget)(Part(0)))
     assert waited == [pytest.approx(seconds, rel=0.01)]
 
 
@@ -244,7 +243,7 @@ def test_a_page_is_expected_to_cost_what_the_one_before_it_did() -> None:
             waited.append(sum(clock.slept) - before)
         return pages(operation, request)
 
-    list(reader(ScriptedWire(answer), ScanPlan("t", 1), budget)(Part(0)))
+    list(reader(ScriptedWire(answer), ReadPlan("t", 1), budget)(Part(0)))
     assert waited == [pytest.approx(30.0, rel=0.01)]
 
 
@@ -253,7 +252,7 @@ def test_a_failed_page_costs_nothing() -> None:
     budget = Budget(1.0, clock=clock, sleep=clock.sleep)
     for answer in (ServiceError("no"), b"{}"):
         with pytest.raises(ServiceError):
-            list(reader(ScriptedWire(in_turn(answer)), ScanPlan("t", 1), budget)(Part(0)))
+            list(reader(ScriptedWire(in_turn(answer)), ReadPlan("t", 1), budget)(Part(0)))
     budget.wait(1.0)
     assert clock.slept == []
 

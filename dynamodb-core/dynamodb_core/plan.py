@@ -1,0 +1,128 @@
+"""What is read of a table and how: from a part to the request for its next page; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dynamodb_core.expressions import (
+    MOST_BYTES,
+    Aliases,
+    AtLeast,
+    Filter,
+    KeyCondition,
+    SortCondition,
+    both,
+    key_condition,
+    not_below,
+    projection,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dynamodb_core.parts import Part
+
+
+@dataclass(frozen=True)
+class ReadPlan:
+    """How a table, or an index of it, is read; the same for all of its parts.
+
+    A plan without `conditions` is a scan, whose parts are segments. With them it is a query for
+    each, and they are its parts.
+
+    Attributes:
+        table: Name or ARN of the table.
+        segments: How many parts there are. A place is valid for the same number only.
+        index: The index that is read instead of the table.
+        consistent: Whether to read strongly consistent, at twice the units.
+        limit: Most items a page; None lets DynamoDB fill pages to 1 MB.
+        conditions: The partitions that are read, one for each part.
+        filter: What items must meet.
+        attributes: The attributes that are wanted; None for all. More than an expression can name
+            are all read.
+        bounds: The smallest value of an attribute that is wanted, by part: a filter in a scan, a
+            part of the key condition in a query.
+    """
+
+    table: str
+    segments: int = 1
+    index: str | None = None
+    consistent: bool = False
+    limit: int | None = None
+    conditions: Sequence[KeyCondition] = ()
+    filter: Filter | None = None
+    attributes: Sequence[str] | None = None
+    bounds: Mapping[int, AtLeast] | AtLeast | None = None
+
+    @property
+    def operation(self) -> str:
+        """`Scan` or `Query`."""
+        return "Query" if self.conditions else "Scan"
+
+    @property
+    def what(self) -> str:
+        """The table, and the index of it, in words."""
+        return f"index {self.index} of table {self.table}" if self.index else f"table {self.table}"
+
+    def part(self, number: int) -> str:
+        """Return a part in words."""
+        if self.conditions:
+            return f"partition {number + 1} of {self.segments} of {self.what}"
+        return f"segment {number} of {self.segments} of {self.what}"
+
+    def request(self, part: Part) -> dict[str, Any]:
+        """Return the request for a part's next page.
+
+        Args:
+            part: The segment or the key condition, and in `place` the key to begin after.
+        """
+        aliases = Aliases(self.filter)
+        wanted = self.filter.expression if self.filter else ""
+        request: dict[str, Any] = {"TableName": self.table, "ReturnConsumedCapacity": "TOTAL"}
+        bound = self._bound(part.number)
+        if self.conditions:
+            request["KeyConditionExpression"] = key_condition(
+                _bounded(self.conditions[part.number], bound), aliases
+            )
+        else:
+            request |= {"Segment": part.number, "TotalSegments": self.segments}
+            wanted = both(wanted, not_below(bound, aliases) if bound else "")
+        if wanted:
+            request["FilterExpression"] = wanted
+        request |= self._projection(aliases)
+        if self.index is not None:
+            request["IndexName"] = self.index
+        if self.consistent:
+            request["ConsistentRead"] = True
+        if self.limit is not None:
+            request["Limit"] = self.limit
+        if part.place is not None:
+            request["ExclusiveStartKey"] = part.place
+        return request | aliases.members()
+
+    def _bound(self, number: int) -> AtLeast | None:
+        if self.bounds is None or isinstance(self.bounds, AtLeast):
+            return self.bounds
+        return self.bounds.get(number)
+
+    def _projection(self, aliases: Aliases) -> dict[str, str]:
+        if self.attributes is None or not projects(self.attributes):
+            return {}
+        return {"ProjectionExpression": projection(self.attributes, aliases)}
+
+
+def projects(attributes: Sequence[str]) -> bool:
+    """Return whether an expression can name so many attributes."""
+    return len(projection(attributes, Aliases()).encode()) <= MOST_BYTES - _ROOM
+
+
+_ROOM = 512
+"""Bytes that longer placeholders may take where a filter has used up the short ones."""
+
+
+def _bounded(condition: KeyCondition, bound: AtLeast | None) -> KeyCondition:
+    if bound is None:
+        return condition
+    lower = SortCondition(bound.attribute, ">=", (bound.value,))
+    return condition._replace(sort=(*condition.sort, lower))
