@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 from botocore.credentials import (
     AssumeRoleCredentialFetcher,
     CredentialProvider,
@@ -14,6 +13,7 @@ from botocore.exceptions import NoCredentialsError
 
 if TYPE_CHECKING:
     import boto3
+    import botocore.session
 
     from dynamodb_core.settings import AwsSettings
 
@@ -30,11 +30,14 @@ class _AssumedRole(CredentialProvider):
         return DeferredRefreshableCredentials(self._fetcher.fetch_credentials, self.METHOD)
 
 
-def session(source: boto3.Session, settings: AwsSettings) -> botocore.session.Session:
-    """Return a session whose credentials are those of the role in the settings.
+def provide(
+    assumed: botocore.session.Session, source: boto3.Session, settings: AwsSettings
+) -> None:
+    """Give a session the credentials of the role in the settings, before any others.
 
     Args:
-        source: A session whose credentials may assume the role.
+        assumed: The session that gets them; nothing has been asked of it yet.
+        source: A session whose credentials may assume the role, and whose clients reach STS.
         settings: Names the role, and perhaps an external id and a session name.
 
     Raises:
@@ -56,6 +59,5 @@ def session(source: boto3.Session, settings: AwsSettings) -> botocore.session.Se
         role_arn=settings.assume_role_arn or "",
         extra_args=arguments,
     )
-    assumed = botocore.session.Session(profile=settings.profile)  # its region and endpoints count
-    assumed.get_component("credential_provider").providers.insert(0, _AssumedRole(fetcher))
-    return assumed
+    providers = assumed.get_component("credential_provider").providers
+    providers.insert(0, _AssumedRole(fetcher))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from dynamodb_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+ACCOUNT_ID_ENDPOINT_MODES = ("preferred", "disabled", "required")
 
 AWS_PROPERTIES: dict[str, dict[str, Any]] = {
     "aws_access_key_id": {
@@ -50,6 +54,48 @@ AWS_PROPERTIES: dict[str, dict[str, Any]] = {
             "Left out, the requests go to AWS."
         ),
     },
+    "aws_endpoint_url_streams": {
+        "type": ["string", "null"],
+        "title": "Endpoint URL of DynamoDB Streams",
+        "description": "Endpoint of DynamoDB Streams. Left out, aws_endpoint_url holds for it too.",
+    },
+    "aws_endpoint_url_s3": {
+        "type": ["string", "null"],
+        "title": "Endpoint URL of S3",
+        "description": "Endpoint of S3. Left out, the requests go to AWS.",
+    },
+    "aws_endpoint_url_sts": {
+        "type": ["string", "null"],
+        "title": "Endpoint URL of STS",
+        "description": "Endpoint of STS, which roles are assumed at. Left out, the requests go to AWS.",
+    },
+    "aws_proxy_url": {
+        "type": ["string", "null"],
+        "secret": True,
+        "title": "Proxy URL",
+        "description": (
+            "Proxy for every call, for example http://proxy.example.com:3128. Left out, HTTPS_PROXY, "
+            "HTTP_PROXY and NO_PROXY of the environment count."
+        ),
+    },
+    "aws_ca_bundle": {
+        "type": ["string", "null"],
+        "title": "CA bundle",
+        "description": (
+            "Path of a PEM file with the certificate authorities to trust. Left out, AWS_CA_BUNDLE "
+            "or the profile names it, else those that are publicly trusted count."
+        ),
+    },
+    "aws_account_id_endpoint_mode": {
+        "type": ["string", "null"],
+        "enum": [*ACCOUNT_ID_ENDPOINT_MODES, None],
+        "title": "Account-based endpoints",
+        "description": (
+            "Whether calls go to the endpoint of the table's account: preferred (where the account is "
+            "known), disabled or required. Left out, AWS_ACCOUNT_ID_ENDPOINT_MODE or the profile "
+            "decides, else preferred."
+        ),
+    },
     "aws_assume_role_arn": {
         "type": ["string", "null"],
         "title": "Role to assume",
@@ -73,7 +119,11 @@ AWS_PROPERTIES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class AwsSettings:
-    """Where the service is and who asks. Each attribute is the setting of its name."""
+    """Where the services are and who asks. Each attribute is the setting of its name.
+
+    Raises:
+        ConfigError: A URL is none, or the mode of account-based endpoints is unknown.
+    """
 
     access_key_id: str | None = None
     secret_access_key: str | None = None
@@ -81,9 +131,29 @@ class AwsSettings:
     profile: str | None = None
     region: str | None = None
     endpoint_url: str | None = None
+    endpoint_url_streams: str | None = None
+    endpoint_url_s3: str | None = None
+    endpoint_url_sts: str | None = None
+    proxy_url: str | None = None
+    ca_bundle: str | None = None
+    account_id_endpoint_mode: str | None = None
     assume_role_arn: str | None = None
     assume_role_external_id: str | None = None
     assume_role_session_name: str | None = "ferry-dynamodb"
+
+    def __post_init__(self) -> None:
+        for name in (*_ENDPOINTS.values(), "proxy_url"):
+            url = getattr(self, name)
+            if url is not None and not _is_url(url):
+                what = f"aws_{name}" if name == "proxy_url" else f"aws_{name} {url!r}"
+                raise ConfigError(
+                    f"{what} is no URL", f"Write aws_{name} as http://host:port or https://host"
+                )
+        if self.account_id_endpoint_mode not in (*ACCOUNT_ID_ENDPOINT_MODES, None):
+            raise ConfigError(
+                f"aws_account_id_endpoint_mode {self.account_id_endpoint_mode!r} is unknown",
+                f"It takes {', '.join(ACCOUNT_ID_ENDPOINT_MODES)}",
+            )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> AwsSettings:
@@ -96,7 +166,7 @@ class AwsSettings:
             The settings; an empty string counts as left out.
 
         Raises:
-            ConfigError: A part of the credentials is missing.
+            ConfigError: A part of the credentials is missing, or a setting is wrong in itself.
         """
         given = {
             name.removeprefix("aws_"): config[name]
@@ -112,9 +182,54 @@ class AwsSettings:
             )
         return cls(**given)
 
+    def endpoint_of(self, service: str) -> str | None:
+        """Return the endpoint that the settings name for a service.
+
+        Args:
+            service: botocore's name of the service, for example `dynamodbstreams`.
+
+        Returns:
+            The URL; None leaves it to the environment, the profile and AWS.
+        """
+        name = _ENDPOINTS.get(service)
+        own: str | None = getattr(self, name) if name else None
+        return self.endpoint_url if own is None and service == "dynamodbstreams" else own
+
     def __repr__(self) -> str:
         """Name the place, never the secrets."""
         return f"AwsSettings(region={self.region!r}, endpoint_url={self.endpoint_url!r})"
+
+
+_ENDPOINTS = {
+    "dynamodb": "endpoint_url",
+    "dynamodbstreams": "endpoint_url_streams",
+    "s3": "endpoint_url_s3",
+    "sts": "endpoint_url_sts",
+}
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, an address with half of its brackets
+        return False
+
+
+def is_open(url: str) -> bool:
+    """Say whether what is sent to a URL can be read on the way: plain http beyond this machine.
+
+    Args:
+        url: The endpoint of a service.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "http" or host == "localhost":
+        return False
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return True
 
 
 def discreet(complaint: str) -> str:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Mapping
 
 _RESET = struct.pack("ii", 1, 0)
@@ -87,11 +88,11 @@ def html(status: int, body: bytes = b"<html><body>Service Unavailable</body></ht
     return Reply(body, status, {"Content-Type": "text/html"}, crc=None)
 
 
-def role_credentials(access_key_id: str, expires: str) -> Reply:
+def role_credentials(access_key_id: str, expires: str, account: str = "123456789012") -> Reply:
     """STS's answer to AssumeRole."""
     body = (
         "<AssumeRoleResponse><AssumeRoleResult>"
-        "<AssumedRoleUser><Arn>arn:aws:sts::1:assumed-role/r/s</Arn>"
+        f"<AssumedRoleUser><Arn>arn:aws:sts::{account}:assumed-role/r/s</Arn>"
         "<AssumedRoleId>AROA:s</AssumedRoleId></AssumedRoleUser>"
         f"<Credentials><AccessKeyId>{access_key_id}</AccessKeyId>"
         f"<SecretAccessKey>secret of {access_key_id}</SecretAccessKey>"
@@ -147,12 +148,17 @@ class FaultService:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[FaultService]:
-    """Run a service on a free port of this machine for the length of a `with` block."""
+def running(tls: ssl.SSLContext | None = None) -> Iterator[FaultService]:
+    """Run a service on a free port of this machine for the length of a `with` block.
+
+    With a context it speaks TLS.
+    """
     service = FaultService()
     server = _Server(("127.0.0.1", 0), _handler(service))
     server.failures = service.failures
-    service.url = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    service.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
     )

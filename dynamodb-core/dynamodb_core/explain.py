@@ -1,0 +1,165 @@
+"""botocore's errors in our words, by what the user can do about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from botocore import exceptions as boto_errors
+
+from dynamodb_core.errors import (
+    AccessError,
+    ConfigError,
+    EndpointError,
+    Error,
+    ServiceError,
+    TableNotFound,
+)
+
+if TYPE_CHECKING:
+    from dynamodb_core.settings import AwsSettings
+
+FAILURES = (boto_errors.BotoCoreError, boto_errors.ClientError, ValueError)
+"""What a call or the opening of a client raises, and `explain` takes."""
+
+MOST_TEXT = 300
+"""Characters of an error's text that are shown; a proxy's may be a whole page."""
+
+THROTTLED = ("ProvisionedThroughputExceeded", "ThrottlingException", "RequestLimitExceeded")
+ACCESS_CODES = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "NotAuthorizedException",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+
+
+def explain(error: Exception, operation: str, table: str, settings: AwsSettings) -> Error:
+    """Turn botocore's error into ours, by what the user can do about it.
+
+    Args:
+        error: What botocore raised.
+        operation: The operation that failed.
+        table: The table it was about; may be empty.
+        settings: Where the service is.
+
+    Returns:
+        The error to raise. No secret is in it.
+    """
+    place = f"region {settings.region or 'of the environment'}"
+    if settings.endpoint_url:
+        place = f"{settings.endpoint_url}, {place}"
+    what = f"{operation} on table {table}" if table else operation
+    if isinstance(error, boto_errors.ClientError):
+        return _refusal(error, what, table, place, settings)
+    if isinstance(
+        error,
+        boto_errors.NoCredentialsError
+        | boto_errors.PartialCredentialsError
+        | boto_errors.CredentialRetrievalError
+        | boto_errors.TokenRetrievalError
+        | boto_errors.UnauthorizedSSOTokenError,
+    ):
+        return AccessError(
+            f"There are no usable AWS credentials: {error}".rstrip(". "),
+            "Set aws_access_key_id and aws_secret_access_key, aws_profile, or the environment",
+        )
+    wrong = _setting(error)
+    if wrong:
+        return ConfigError(*wrong)
+    said = str(error)
+    hint = "Check aws_endpoint_url, aws_region and the network"
+    known: dict[str, Any] = getattr(error, "kwargs", {})
+    if isinstance(error, boto_errors.SSLError):
+        hint = "Check aws_ca_bundle, or AWS_CA_BUNDLE, and the certificate of the endpoint or proxy"
+    elif isinstance(error, boto_errors.ProxyConnectionError):
+        hint = "Check aws_proxy_url, or HTTPS_PROXY and NO_PROXY, and its certificate if it has one"
+        said = _discreet(f"{said}: {known.get('error')}", settings)
+    elif _is_sts(str(known.get("endpoint_url")), settings):
+        hint = "Check aws_endpoint_url_sts, aws_region and the network"
+    return EndpointError(f"{what} did not reach DynamoDB ({place}): {said}".rstrip(". "), hint)
+
+
+def throttled(error: boto_errors.ClientError) -> bool:
+    """Say whether a call may succeed when it is tried again, and botocore will not.
+
+    Args:
+        error: What the call raised.
+    """
+    code = error.response.get("Error", {}).get("Code", "")
+    return code.startswith(THROTTLED) or "RetryQuotaReached" in error.response["ResponseMetadata"]
+
+
+def _refusal(
+    error: boto_errors.ClientError, what: str, table: str, place: str, settings: AwsSettings
+) -> Error:
+    code = error.response.get("Error", {}).get("Code", "")
+    text = _discreet(str(error.response.get("Error", {}).get("Message", "")), settings)
+    if code == "ResourceNotFoundException":
+        return TableNotFound(
+            f"Table {table} does not exist ({place})",
+            "Check its name, aws_region, aws_endpoint_url and the account of the credentials",
+        )
+    if code in ACCESS_CODES:
+        return AccessError(
+            f"{what} is refused with {code}: {text} ({place})",
+            "Check the credentials and their permission for this call",
+        )
+    if code.startswith(("3", "4")):  # a status alone, where DynamoDB gives a code
+        return EndpointError(
+            f"{what} was answered with {code}, and not by DynamoDB: {text} ({place})",
+            "Check aws_endpoint_url, and proxies on the way",
+        )
+    return ServiceError(
+        f"{what} failed with {code}: {text} ({place})", "Run again to go on", code=code
+    )
+
+
+def _setting(error: Exception) -> tuple[str, str] | None:
+    """Return message and hint where a setting, here or of the environment, is wrong."""
+    said = str(error).rstrip(". ")
+    if isinstance(error, boto_errors.ProfileNotFound):
+        return said, "Check aws_profile"
+    if isinstance(error, boto_errors.NoRegionError):
+        return "No AWS region is set", "Set aws_region, for example eu-west-1"
+    if isinstance(error, boto_errors.EndpointProviderError) and "AccountId" in said:
+        hint = (
+            "Set aws_account_id_endpoint_mode to preferred, or name the account: by ARNs as tables, "
+            "by a role, or by the account id of a profile or the environment"
+        )
+        return f"There is no account-based endpoint to go to: {said}", hint
+    if isinstance(error, boto_errors.InvalidConfigError):
+        return said, "Check the AWS_ variables of the environment and the profile"
+    if isinstance(error, ValueError):
+        return said, "Check aws_endpoint_url and aws_region, or AWS_ENDPOINT_URL and AWS_REGION"
+    return None
+
+
+def _is_sts(url: str, settings: AwsSettings) -> bool:
+    own = settings.endpoint_url_sts
+    return url.startswith(own) if own else url.startswith("https://sts.")
+
+
+def _discreet(text: str, settings: AwsSettings) -> str:
+    """Return an error's text, shortened, without the request that some refusals repeat."""
+    text = text.partition("\n\n")[0]
+    for secret in (
+        settings.access_key_id,
+        settings.secret_access_key,
+        settings.session_token,
+        settings.assume_role_external_id,
+        urlsplit(settings.proxy_url or "").netloc.rpartition("@")[0],
+    ):
+        if secret:
+            text = text.replace(secret, "***")
+    return (text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}…").rstrip(". ")
