@@ -4,7 +4,9 @@
 | -------- | ----------------------------------------- | ------------------------------------- |
 | `S`      | string                                    | the same                              |
 | `N`      | number, all digits kept                   | the same                              |
+|          | with `decimals="string"`: decimal string  | the same, tagged                      |
 | `B`      | string, base64 as on the wire             | the same, tagged                      |
+|          | with `binary="base16"`: lower-case base16 | base64, tagged                        |
 | `BOOL`   | true, false                               | the same                              |
 | `NULL`   | null, in a column of any type             | null                                  |
 | `M`      | object                                    | the same                              |
@@ -14,13 +16,15 @@
 | `NS`     | array of decimal strings                  | the same, tagged                      |
 
 A top-level attribute has a column, and the column a DynamoDB type; that is how `B` and sets are told
-from strings and arrays there. What JSON and the column do not say stands in a reserved object:
-`types` tags values inside maps and lists by JSON Pointer, `rest` holds the typed values of attributes
-that have no column or another type than theirs. So `to_plain` loses nothing, whatever the columns.
+from strings and arrays there, and `N` where it is a string as well. What JSON and the column do not
+say stands in a reserved object: `types` tags values inside maps and lists by JSON Pointer, `rest` holds
+the typed values, as on the wire, of attributes that have no column or another type than theirs. So
+`to_plain` loses nothing, whatever the columns.
 
 What is lost, and only when asked for:
 - Without the reserved object (`reserved=None`; `type_tags: false`): `B` inside maps and lists is read
-  back as a string, sets there as lists of strings, and attributes that do not fit are left out.
+  back as a string, sets there as lists of strings, decimal strings there as strings, and attributes
+  that do not fit are left out.
 - With `unknown="drop"` (something was deselected): attributes without a column.
 - Everywhere: the order of attributes and the spelling of a number (`1E2` may come back as `1E+2`).
 
@@ -30,15 +34,17 @@ Types are read by position, never by name: a map `{"S": "x"}` is a map, `M` may 
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dynamodb_core.errors import DataError
 from dynamodb_core.numbers import literal
-from dynamodb_core.pointers import escape
+from dynamodb_core.pointers import Place, pointer
 
 if TYPE_CHECKING:
-    from dynamodb_core.layouts import Columns, Packed, Typed
+    from dynamodb_core.layouts import Binary, Columns, Decimals, Packed, Typed
 
 TYPES = ("S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS")
 
@@ -46,11 +52,23 @@ TYPES = ("S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS")
 Item = Mapping[str, Mapping[str, Any]]
 # From the text of a JSON number to what stands for it in a record.
 Number = Callable[[str], Any]
-# Where a value stands: the position it is inside of, and its name or index there.
-_Place = tuple[Any, Any]
 
 _KINDS = frozenset(TYPES)
 _TAGGED = frozenset(("B", "SS", "NS", "BS"))
+
+
+class _Style(NamedTuple):
+    """How values are written.
+
+    Attributes:
+        number: Makes a record's value of a JSON number's text.
+        tagged: The types that are tagged inside maps and lists.
+        base16: Whether binaries at the top are base16.
+    """
+
+    number: Number
+    tagged: frozenset[str]
+    base16: bool
 
 
 class Plain(NamedTuple):
@@ -74,11 +92,13 @@ def to_plain(item: Item, columns: Columns, number: Number) -> Plain:
         item: The typed item.
         columns: The columns there are.
         number: Makes a record's value of a JSON number's text, for example `orjson.Fragment` or
-            `numbers.to_python`.
+            `numbers.to_python`. It is not asked where the layout wants decimal strings.
 
     Raises:
-        DataError: Not an item in DynamoDB's JSON, or a number that is none; the path is named.
+        DataError: Not an item in DynamoDB's JSON, a number that is none, or a binary that is none and
+            is to be base16; the path is named.
     """
+    style = _style(number, columns.decimals, columns.binary)
     record: dict[str, Any] = {}
     late: dict[str, str] = {}
     rest: dict[str, Any] = {}
@@ -98,7 +118,7 @@ def to_plain(item: Item, columns: Columns, number: Number) -> Plain:
         if kind == "NULL":
             record[name] = None
         elif kind == column:
-            record[name] = _value(kind, value, number, (None, name), tags, tagged=False)
+            record[name] = _value(kind, value, style, (None, name), tags, top=True)
         else:
             rest[name] = typed
     _reserve(record, columns.reserved, tags, rest)
@@ -116,11 +136,12 @@ def to_packed(item: Item, layout: Packed, number: Number) -> Plain:
     Raises:
         DataError: As in `to_plain`; or a key attribute is missing or of another type.
     """
-    record = _keys(item, layout.keys, number)
+    style = _style(number, layout.decimals, layout.binary)
+    record = _keys(item, layout.keys, style)
     tags: dict[str, str] | None = None if layout.reserved is None else {}
     top = (None, layout.item_field)
     record[layout.item_field] = {
-        name: _nested(typed, number, (top, name), tags)
+        name: _nested(typed, style, (top, name), tags)
         for name, typed in item.items()
         if name not in layout.keys
     }
@@ -139,12 +160,19 @@ def to_typed(item: Item, layout: Typed, number: Number) -> Plain:
     Raises:
         DataError: A key attribute is missing or of another type.
     """
-    record = _keys(item, layout.keys, number)
+    record = _keys(item, layout.keys, _style(number, layout.decimals, layout.binary))
     record[layout.item_field] = item
     return Plain(record, {})
 
 
-def _keys(item: Item, keys: Mapping[str, str], number: Number) -> dict[str, Any]:
+@lru_cache(maxsize=16)
+def _style(number: Number, decimals: Decimals, binary: Binary) -> _Style:
+    if decimals == "string":
+        return _Style(str, _TAGGED | {"N"}, binary == "base16")
+    return _Style(number, _TAGGED, binary == "base16")
+
+
+def _keys(item: Item, keys: Mapping[str, str], style: _Style) -> dict[str, Any]:
     record = {}
     for name, expected in keys.items():
         if name not in item:
@@ -154,7 +182,7 @@ def _keys(item: Item, keys: Mapping[str, str], number: Number) -> dict[str, Any]
             raise DataError(
                 f"Key attribute {name!r} is of type {kind}, the table's key wants {expected}"
             )
-        record[name] = _value(kind, value, number, (None, name), None, tagged=False)
+        record[name] = _value(kind, value, style, (None, name), None, top=True)
     return record
 
 
@@ -171,35 +199,51 @@ def _reserve(
         }
 
 
-def _nested(
-    typed: Mapping[str, Any], number: Number, at: _Place, tags: dict[str, str] | None
-) -> Any:
+def _nested(typed: Mapping[str, Any], style: _Style, at: Place, tags: dict[str, str] | None) -> Any:
     kind, value = _open(typed, at)
-    return _value(kind, value, number, at, tags, tagged=True)
+    return _value(kind, value, style, at, tags, top=False)
 
 
 def _value(
-    kind: str, value: Any, number: Number, at: _Place, tags: dict[str, str] | None, *, tagged: bool
+    kind: str, value: Any, style: _Style, at: Place, tags: dict[str, str] | None, *, top: bool
 ) -> Any:
     if kind in ("S", "BOOL"):
         return value
-    if kind == "N":
-        try:
-            return number(literal(value))
-        except DataError as error:
-            raise DataError(f"At {pointer(at)}: {error.message}", error.hint) from None
     if kind == "M":
-        return {name: _nested(typed, number, (at, name), tags) for name, typed in value.items()}
+        return {name: _nested(typed, style, (at, name), tags) for name, typed in value.items()}
     if kind == "L":
-        return [_nested(typed, number, (at, n), tags) for n, typed in enumerate(value)]
+        return [_nested(typed, style, (at, n), tags) for n, typed in enumerate(value)]
     if kind == "NULL":
         return None
-    if tagged and tags is not None:
+    if not top and tags is not None and kind in style.tagged:
         tags[pointer(at)] = kind
-    return value
+    if kind == "N":
+        try:
+            return style.number(literal(value))
+        except DataError as error:
+            raise DataError(f"At {pointer(at)}: {error.message}", error.hint) from None
+    return _base16(value, at) if kind == "B" and top and style.base16 else value
 
 
-def _open(typed: Mapping[str, Any], at: _Place) -> tuple[str, Any]:
+def _base16(value: Any, at: Place) -> str:
+    try:
+        return base16(value)
+    except (TypeError, ValueError):
+        raise DataError(
+            f"The binary at {pointer(at)} is no base64", "DynamoDB writes binaries as base64"
+        ) from None
+
+
+def base16(text: str) -> str:
+    """Return the lower-case base16 of base64.
+
+    Raises:
+        ValueError: It is no base64.
+    """
+    return b64decode(text, validate=True).hex()
+
+
+def _open(typed: Mapping[str, Any], at: Place) -> tuple[str, Any]:
     try:
         ((kind, value),) = typed.items()
     except (AttributeError, ValueError):
@@ -210,12 +254,3 @@ def _open(typed: Mapping[str, Any], at: _Place) -> tuple[str, Any]:
             'It has one type for each value, for example {"S": "text"}',
         )
     return kind, value
-
-
-def pointer(at: _Place | None) -> str:
-    """Return the JSON Pointer of a place, written only when somebody asks for it."""
-    tokens: list[str] = []
-    while at is not None:
-        at, token = at
-        tokens.append(escape(str(token)))
-    return "".join(f"/{token}" for token in reversed(tokens))

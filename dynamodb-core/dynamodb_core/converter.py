@@ -17,8 +17,8 @@ import orjson
 
 from dynamodb_core.codec import to_packed, to_plain, to_typed
 from dynamodb_core.errors import DataError
-from dynamodb_core.generate import Misfit
 from dynamodb_core.layouts import Columns, Packed, Typed
+from dynamodb_core.primitives import Misfit
 from dynamodb_core.program import compile_packed, compile_plain, compile_typed
 from dynamodb_core.shapes import learned
 

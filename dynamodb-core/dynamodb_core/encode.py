@@ -6,7 +6,7 @@ None of them takes null for anything but NULL; who wants nulls left out leaves t
 from __future__ import annotations
 
 import binascii
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,9 @@ from dynamodb_core.errors import DataError
 from dynamodb_core.pointers import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from dynamodb_core.layouts import Binary
 
 # A value as DynamoDB's JSON has it: {"S": "a"}.
 TypedValue = dict[str, Any]
@@ -60,6 +62,13 @@ def _binary(value: Any, path: str) -> TypedValue:
     if not _is_base64(value):
         raise _misfit(path, value, "B, base64 text")
     return {"B": value}
+
+
+def _base16(value: Any, path: str) -> TypedValue:
+    try:
+        return {"B": b64encode(binascii.unhexlify(value)).decode()}
+    except (TypeError, ValueError):
+        raise _misfit(path, value, "B, base16 text") from None
 
 
 def _bool(value: Any, path: str) -> TypedValue:
@@ -162,6 +171,12 @@ ENCODERS: dict[str, Callable[[Any, str], TypedValue]] = {
     "SS": _strings,
     "NS": _numbers,
     "BS": _binaries,
+}
+
+# The same for the properties of a record, by how binaries are written there.
+TOP_ENCODERS: Mapping[Binary, Mapping[str, Callable[[Any, str], TypedValue]]] = {
+    "base64": ENCODERS,
+    "base16": {**ENCODERS, "B": _base16},
 }
 
 

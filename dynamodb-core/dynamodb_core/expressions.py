@@ -35,16 +35,28 @@ class Filter:
     values: Mapping[str, TypedValue] = field(default_factory=dict)
 
 
-class AtLeast(NamedTuple):
-    """A lower bound of an attribute.
+class Range(NamedTuple):
+    """Values of one type.
+
+    Attributes:
+        low: The lowest, typed.
+        high: The highest, typed; None where there is no upper end.
+    """
+
+    low: TypedValue
+    high: TypedValue | None = None
+
+
+class Bounds(NamedTuple):
+    """Which values of an attribute are wanted.
 
     Attributes:
         attribute: Its name.
-        value: The smallest value that is wanted, typed.
+        ranges: Values in any of these are wanted.
     """
 
     attribute: str
-    value: TypedValue
+    ranges: tuple[Range, ...]
 
 
 class SortCondition(NamedTuple):
@@ -130,17 +142,20 @@ def key_condition(condition: KeyCondition, aliases: Aliases) -> str:
     return " AND ".join(terms)
 
 
-def not_below(bound: AtLeast, aliases: Aliases) -> str:
-    """Return a filter expression that leaves out smaller values of the bound's own type.
+def within(bounds: Bounds, aliases: Aliases) -> str:
+    """Return a filter expression that leaves out what lies in none of the ranges.
 
-    Items without the attribute, or with another type in it, are not left out.
+    Items without the attribute, or with a type that no range has, are not left out.
     """
-    ((kind, _),) = bound.value.items()
-    name, value = aliases.name(bound.attribute), aliases.value(bound.value)
-    other = aliases.value({"S": kind})
-    return (
-        f"{name} >= {value} OR attribute_not_exists({name}) OR NOT attribute_type({name}, {other})"
-    )
+    name = aliases.name(bounds.attribute)
+    terms = []
+    for low, high in bounds.ranges:
+        lower = aliases.value(low)
+        upper = aliases.value(high) if high is not None else ""
+        terms.append(f"{name} BETWEEN {lower} AND {upper}" if upper else f"{name} >= {lower}")
+    kinds = dict.fromkeys(kind for low, _ in bounds.ranges for kind in low)
+    others = [f"NOT attribute_type({name}, {aliases.value({'S': kind})})" for kind in kinds]
+    return " OR ".join([*terms, f"attribute_not_exists({name})", " AND ".join(others)])
 
 
 def both(*terms: str) -> str:

@@ -6,17 +6,18 @@ structs by msgspec's `rename`; identifiers in the code are numbered.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import orjson
 from msgspec import UNSET, UnsetType
 
 from dynamodb_core.pointers import escape
+from dynamodb_core.primitives import PRIMITIVES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from dynamodb_core.layouts import Layout
     from dynamodb_core.shapes import Fields, Shape
 
 # Maps of at most this many fields, none of them optional, are written in place.
@@ -29,18 +30,20 @@ _LEAVES: dict[str, Any] = {
 _TAGGED = frozenset(("B", "SS", "NS", "BS"))
 
 
-class Misfit(Exception):
-    """An item that the program cannot convert."""
-
-
 class Code:
     """Structs and functions for the positions of a shape, collected into one namespace.
 
     An expression for a value takes `source`, an expression for its struct, and `at`, an expression
     for its JSON Pointer, or None where nothing in it needs a tag.
+
+    Args:
+        layout: Says how numbers and binaries are written.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, layout: Layout) -> None:
+        self.texts = layout.decimals == "string"
+        self.base16 = layout.binary == "base16"
+        self.tagged = _TAGGED | {"N"} if self.texts else _TAGGED
         self.lines: list[str] = []
         self.counter = 0
         self.leaves: dict[str, Any] = {}
@@ -58,16 +61,13 @@ class Code:
 
     def compiled(self, name: str) -> Any:
         """Run all definitions and return the named one."""
-        space: dict[str, Any] = {
-            "U": UNSET, "F": orjson.Fragment, "raw": _raw, "mark": _mark, "numbers": _numbers,
-            "esc": escape, "misfit": _misfit,
-        }  # fmt: skip
+        space: dict[str, Any] = dict(PRIMITIVES)
         exec(compile("\n".join(self.lines), "<program>", "exec"), space)  # noqa: S102 - see the top
         return space[name]
 
     def has_tags(self, shape: Shape, *, inside: bool = False) -> bool:
         """Whether a value, or only what is inside of it, needs tags."""
-        if not inside and not _TAGGED.isdisjoint(shape.kinds):
+        if not inside and not self.tagged.isdisjoint(shape.kinds):
             return True
         if id(shape) not in self.tags:
             self.kept.append(shape)
@@ -132,12 +132,17 @@ class Code:
         if kind == "NULL":
             return "None"
         if kind == "N":
-            return f"F(note(t := {source}.N) or t)"
+            text = f"note(t := {source}.N) or t"
+            if not self.texts:
+                return f"F({text})"
+            return f"({text})" if at is None or top else f"mark({text}, {at}, types, 'N')"
         if kind == "M":
             assert shape.fields is not None
             return self.mapping(shape.fields, f"{source}.M", at)
         if kind == "L":
             return self.array(shape.element, f"{source}.L", at)
+        if kind == "B" and top and self.base16:
+            return f"hex({source}.B)"
         if kind in _TAGGED and at is not None and not top:
             return f"mark({source}.{kind}, {at}, types, {kind!r})"
         return f"{source}.{kind}"
@@ -158,7 +163,11 @@ class Code:
         if element is None:
             return "[]"
         if list(element.kinds) == ["N"]:
-            return f"numbers({source}, note)"
+            if not self.texts:
+                return f"numbers({source}, note)"
+            return (
+                f"texts({source}, note)" if at is None else f"marked({source}, note, {at}, types)"
+            )
         if at is None or not self.has_tags(element):
             return f"[{self.part(element, 'e', None)} for e in {source}]"
         place = f"{at} + '/' + str(n)"
@@ -245,27 +254,3 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
     """What nothing in DynamoDB's JSON fits: the element of lists that were always empty."""
 
     nothing: None
-
-
-def _raw(value: msgspec.Raw) -> orjson.Fragment:
-    """Return JSON as it came; on one line, for records are lines."""
-    body = bytes(value)
-    if b"\n" in body or b"\r" in body:
-        body = orjson.dumps(orjson.loads(body))
-    return orjson.Fragment(body)
-
-
-def _mark(value: Any, at: str, types: dict[str, str], kind: str) -> Any:
-    types[at] = kind
-    return value
-
-
-def _numbers(parts: list[Any], note: Callable[[str], None]) -> list[orjson.Fragment]:
-    texts = [part.N for part in parts]
-    for text in texts:
-        note(text)
-    return list(map(orjson.Fragment, texts))
-
-
-def _misfit() -> NoReturn:
-    raise Misfit

@@ -11,6 +11,14 @@ if TYPE_CHECKING:
 RESERVED = "_dynamodb"
 ITEM_FIELD = "item"
 
+Decimals = Literal["number", "string"]
+"""How N is written: as a JSON number, or as a string of its exact decimal text. Values inside maps,
+lists and the object of `packed` are tagged then, so that they come back as numbers."""
+
+Binary = Literal["base64", "base16"]
+"""How B is written at the top of a record; base16 is in lower case. Everywhere else, in sets too, it is
+base64 as on the wire."""
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -23,6 +31,8 @@ class Columns:
         limit: How many columns there may be.
         unknown: What becomes of attributes without a column when no columns are added: they are
             kept in the reserved object's `rest`, or left out.
+        decimals: How numbers are written.
+        binary: How binary columns are written.
     """
 
     types: Mapping[str, str]
@@ -30,6 +40,8 @@ class Columns:
     open: bool = True
     limit: int = 1000
     unknown: Literal["rest", "drop"] = "rest"
+    decimals: Decimals = "number"
+    binary: Binary = "base64"
 
     def widened(self, late: Mapping[str, str]) -> Columns:
         """Return these columns and those of late attributes that have none yet, up to the limit."""
@@ -46,11 +58,15 @@ class Packed:
         keys: The type of each key attribute.
         item_field: The property that holds the object.
         reserved: As in `Columns`.
+        decimals: How numbers are written, those of the key as well.
+        binary: How binary keys are written.
     """
 
     keys: Mapping[str, str]
     item_field: str = ITEM_FIELD
     reserved: str | None = RESERVED
+    decimals: Decimals = "number"
+    binary: Binary = "base64"
 
 
 @dataclass(frozen=True)
@@ -60,10 +76,14 @@ class Typed:
     Attributes:
         keys: The type of each key attribute.
         item_field: The property that holds the item.
+        decimals: How numeric keys are written; inside the item they are what they are.
+        binary: How binary keys are written.
     """
 
     keys: Mapping[str, str]
     item_field: str = ITEM_FIELD
+    decimals: Decimals = "number"
+    binary: Binary = "base64"
 
 
 Layout = Columns | Packed | Typed

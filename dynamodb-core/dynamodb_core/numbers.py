@@ -18,6 +18,8 @@ MIN_EXPONENT = -130
 
 _JSON = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?").fullmatch
 _LOOSE = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,9}))?").fullmatch
+# Of no more characters than there may be digits, it is exact and in range; and it is not zero.
+_SHORT = re.compile(r"-?(?:[1-9][0-9]*(?:\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*)").fullmatch
 _SAFE = 10**MAX_DIGITS
 _BEYOND = 10 ** (MAX_EXPONENT + 1)
 _INT64 = 2**63
@@ -58,6 +60,8 @@ def checked(text: str) -> str:
         DataError: The text is no number, or one that DynamoDB cannot hold exactly.
     """
     spelled = literal(text)
+    if len(spelled) <= MAX_DIGITS and _SHORT(spelled):
+        return spelled
     _, digits, exponent = _digits(spelled)
     if len(digits) > MAX_DIGITS:
         raise DataError(

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from dynamodb_core.expressions import (
     MOST_BYTES,
     Aliases,
-    AtLeast,
+    Bounds,
     Filter,
     KeyCondition,
     SortCondition,
     both,
     key_condition,
-    not_below,
     projection,
+    within,
 )
 
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ class ReadPlan:
         filter: What items must meet.
         attributes: The attributes that are wanted; None for all. More than an expression can name
             are all read.
-        bounds: The smallest value of an attribute that is wanted, by part: a filter in a scan, a
-            part of the key condition in a query.
+        bounds: Which values of an attribute are wanted, of all parts or by part.
+        ordered: Whether that attribute is the sort key of the queries. Its bounds are a part of the
+            key condition then, and so one range without an upper end; else they are a filter.
     """
 
     table: str
@@ -53,7 +54,8 @@ class ReadPlan:
     conditions: Sequence[KeyCondition] = ()
     filter: Filter | None = None
     attributes: Sequence[str] | None = None
-    bounds: Mapping[int, AtLeast] | AtLeast | None = None
+    bounds: Mapping[int, Bounds] | Bounds | None = None
+    ordered: bool = False
 
     @property
     def operation(self) -> str:
@@ -79,15 +81,17 @@ class ReadPlan:
         """
         aliases = Aliases(self.filter)
         wanted = self.filter.expression if self.filter else ""
-        request: dict[str, Any] = {"TableName": self.table, "ReturnConsumedCapacity": "TOTAL"}
+        request: dict[str, Any] = {"TableName": self.table, "ReturnConsumedCapacity": "INDEXES"}
         bound = self._bound(part.number)
         if self.conditions:
-            request["KeyConditionExpression"] = key_condition(
-                _bounded(self.conditions[part.number], bound), aliases
-            )
+            condition = self.conditions[part.number]
+            if bound and self.ordered:
+                condition = _bounded(condition, bound)
+            request["KeyConditionExpression"] = key_condition(condition, aliases)
         else:
             request |= {"Segment": part.number, "TotalSegments": self.segments}
-            wanted = both(wanted, not_below(bound, aliases) if bound else "")
+        if bound and not self.ordered:
+            wanted = both(wanted, within(bound, aliases))
         if wanted:
             request["FilterExpression"] = wanted
         request |= self._projection(aliases)
@@ -101,8 +105,8 @@ class ReadPlan:
             request["ExclusiveStartKey"] = part.place
         return request | aliases.members()
 
-    def _bound(self, number: int) -> AtLeast | None:
-        if self.bounds is None or isinstance(self.bounds, AtLeast):
+    def _bound(self, number: int) -> Bounds | None:
+        if self.bounds is None or isinstance(self.bounds, Bounds):
             return self.bounds
         return self.bounds.get(number)
 
@@ -121,8 +125,7 @@ _ROOM = 512
 """Bytes that longer placeholders may take where a filter has used up the short ones."""
 
 
-def _bounded(condition: KeyCondition, bound: AtLeast | None) -> KeyCondition:
-    if bound is None:
-        return condition
-    lower = SortCondition(bound.attribute, ">=", (bound.value,))
+def _bounded(condition: KeyCondition, bound: Bounds) -> KeyCondition:
+    ((low, _high),) = bound.ranges
+    lower = SortCondition(bound.attribute, ">=", (low,))
     return condition._replace(sort=(*condition.sort, lower))

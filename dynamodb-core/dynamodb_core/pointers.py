@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+Place = tuple[Any, Any]
+"""Where a value stands: the place it is inside of, None at the top, and its name or index there."""
+
 
 def escape(name: str) -> str:
     """Return a property's name as one token of a pointer."""
@@ -26,3 +31,12 @@ def index(token: str, length: int) -> int | None:
         return None
     fits = len(token) <= len(str(length)) and int(token) < length
     return int(token) if fits else None
+
+
+def pointer(at: Place | None) -> str:
+    """Return the JSON Pointer of a place, written only when somebody asks for it."""
+    tokens: list[str] = []
+    while at is not None:
+        at, token = at
+        tokens.append(escape(str(token)))
+    return "".join(f"/{token}" for token in reversed(tokens))

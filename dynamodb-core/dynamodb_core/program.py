@@ -49,7 +49,7 @@ def compile_plain(fields: Fields, columns: Columns) -> Program | None:
     """Compile the layout `plain`; None when the reference is the better road."""
     if size(fields) > _POSITIONS or fields.varied(_SPARSE_PLAIN, _NAMES):
         return None
-    code = Code()
+    code = Code(columns)
     dropping = not columns.open and columns.unknown == "drop"
     if dropping and not all(map(nameable, columns.types)):
         return None
@@ -113,7 +113,7 @@ def compile_packed(fields: Fields, layout: Packed) -> Program | None:
         list(fields.shapes.get(name, Shape()).kinds) == [kind] for name, kind in keys.items()
     ):
         return None
-    code = Code()
+    code = Code(layout)
     at = f"/{escape(layout.item_field)}"
     tags = layout.reserved is not None and any(map(code.has_tags, fields.shapes.values()))
     key: list[str] = []
@@ -155,7 +155,7 @@ def compile_typed(layout: Typed) -> Program | None:
     """Compile the layout `dynamodb_json`; None when the reference is the better road."""
     if not all(map(nameable, layout.keys)):
         return None
-    code = Code()
+    code = Code(layout)
     shapes = {name: Shape({kind: None}) for name, kind in layout.keys.items()}
     struct = code.define([(n, code.struct(s), True) for n, s in shapes.items()], closed=False)
     values = [

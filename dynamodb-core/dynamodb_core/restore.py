@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynamodb_core import numbers
 from dynamodb_core.codec import TYPES
-from dynamodb_core.encode import ENCODERS, natural, show, unfit
+from dynamodb_core.encode import ENCODERS, TOP_ENCODERS, natural, show, unfit
 from dynamodb_core.layouts import ITEM_FIELD, RESERVED
 from dynamodb_core.pointers import escape, index, split
 
@@ -18,21 +18,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dynamodb_core.encode import TypedValue
+    from dynamodb_core.layouts import Binary
 
 
 def from_plain(
-    record: Mapping[str, Any], types: Mapping[str, str], *, reserved: str | None = RESERVED
+    record: Mapping[str, Any],
+    types: Mapping[str, str],
+    *,
+    reserved: str | None = RESERVED,
+    binary: Binary = "base64",
 ) -> dict[str, TypedValue]:
     """Return the item that a record of the layout `plain` was made of.
 
     Args:
-        record: The record; numbers as int, float or Decimal.
+        record: The record; numbers as int, float, Decimal, or decimal text where their type is known.
         types: The DynamoDB type of each property that has one; the others are typed by `natural`.
         reserved: The property that holds tags and misfits; None where there is none.
+        binary: How binary properties are written.
 
     Raises:
         DataError: A value does not fit its type, its tag, or DynamoDB; the path is named.
     """
+    encoders = TOP_ENCODERS[binary]
     item: dict[str, TypedValue] = {}
     for name, value in record.items():
         if name == reserved:
@@ -40,7 +47,7 @@ def from_plain(
         if value is None:
             item[name] = {"NULL": True}
         elif name in types:
-            item[name] = ENCODERS[types[name]](value, f"/{escape(name)}")
+            item[name] = encoders[types[name]](value, f"/{escape(name)}")
         else:
             item[name] = natural(value, f"/{escape(name)}")
     extra = _reserved(record, reserved)
@@ -56,6 +63,7 @@ def from_packed(
     *,
     item_field: str = ITEM_FIELD,
     reserved: str | None = RESERVED,
+    binary: Binary = "base64",
 ) -> dict[str, TypedValue]:
     """Return the item that a record of the layout `packed` was made of.
 
@@ -64,6 +72,7 @@ def from_packed(
         keys: The type of each key attribute.
         item_field: The property that holds the other attributes; null or missing means none.
         reserved: As in `from_plain`.
+        binary: How binary keys are written; inside the item they are base64.
 
     Raises:
         DataError: As in `from_plain`; or a key is missing, or the item is no object.
@@ -73,11 +82,15 @@ def from_packed(
     extra = _reserved(record, reserved)
     if extra:
         apply_tags(typed, packed, extra.get("types") or {})
-    return {**typed[item_field]["M"], **_keys(record, keys)}
+    return {**typed[item_field]["M"], **_keys(record, keys, binary)}
 
 
 def from_typed(
-    record: Mapping[str, Any], keys: Mapping[str, str], *, item_field: str = ITEM_FIELD
+    record: Mapping[str, Any],
+    keys: Mapping[str, str],
+    *,
+    item_field: str = ITEM_FIELD,
+    binary: Binary = "base64",
 ) -> dict[str, TypedValue]:
     """Return the item that a record of the layout `dynamodb_json` was made of.
 
@@ -87,6 +100,7 @@ def from_typed(
         record: The record.
         keys: The type of each key attribute.
         item_field: The property that holds the typed item.
+        binary: How binary keys are written.
 
     Raises:
         DataError: A key or the item is missing, or the item is not in DynamoDB's JSON.
@@ -98,7 +112,7 @@ def from_typed(
     for name, typed in item.items():
         _check_typed(typed, f"{path}/{escape(name)}")
     changed = {}
-    for name, typed in _keys(record, keys).items():
+    for name, typed in _keys(record, keys, binary).items():
         own = item.get(name, {}).get("N")
         text = typed.get("N")
         if own is None or text is None or numbers.canonical(own) != numbers.canonical(text):
@@ -171,12 +185,14 @@ def _reserved(record: Mapping[str, Any], reserved: str | None) -> dict[str, Any]
     return dict(extra)
 
 
-def _keys(record: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, TypedValue]:
+def _keys(
+    record: Mapping[str, Any], keys: Mapping[str, str], binary: Binary
+) -> dict[str, TypedValue]:
     typed = {}
     for name, kind in keys.items():
         if record.get(name) is None:
             raise unfit(f"/{escape(name)}", "is missing", "Every item needs its key")
-        typed[name] = ENCODERS[kind](record[name], f"/{escape(name)}")
+        typed[name] = TOP_ENCODERS[binary][kind](record[name], f"/{escape(name)}")
     return typed
 
 

@@ -137,6 +137,21 @@ class Table:
         return (self.arn.split(":") + [""] * 5)[3]
 
     @property
+    def partition(self) -> tuple[str, ...]:
+        """The attribute of its partition key."""
+        return self.key.names[:1]
+
+    @property
+    def sort(self) -> tuple[str, ...]:
+        """That of its sort key, where there is one."""
+        return self.key.names[1:]
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """`S`, `N` or `B`, by key attribute."""
+        return dict(zip(self.key.names, self.key.types, strict=True))
+
+    @property
     def active(self) -> bool:
         """Whether items can be read and written."""
         return self.description.get("TableStatus") in ("ACTIVE", "UPDATING")

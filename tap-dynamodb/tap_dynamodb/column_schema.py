@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dynamodb_core.layouts import Binary, Decimals
+
 TYPE = "x-dynamodb-type"
 
 _JSON_TYPES: dict[str, dict[str, Any]] = {
@@ -22,15 +24,31 @@ _JSON_TYPES: dict[str, dict[str, Any]] = {
 }
 """JSON Schema of each DynamoDB type, as SQL and file targets load it right; docs/types.md says why."""
 
+_DECIMAL_TEXT = {"type": "string", "format": "singer.decimal"}
+_BASE16 = {"type": "string", "contentEncoding": "base16"}
+_DECIMAL_FORMATS = ("singer.decimal", "x-singer.decimal")
 
-def property_schema(kind: str, *, nullable: bool = True) -> dict[str, Any]:
+
+def property_schema(
+    kind: str,
+    *,
+    nullable: bool = True,
+    decimals: Decimals = "number",
+    binary: Binary = "base64",
+) -> dict[str, Any]:
     """Return the annotated JSON Schema of an attribute.
 
     Args:
         kind: Its DynamoDB type.
         nullable: Whether null is allowed; false for keys.
+        decimals: How numbers are written.
+        binary: How binaries are written; those in sets are base64 always.
     """
     schema = dict(_JSON_TYPES[kind])
+    if kind == "N" and decimals == "string":
+        schema = dict(_DECIMAL_TEXT)
+    elif kind == "B" and binary == "base16":
+        schema = dict(_BASE16)
     json_type = schema.pop("type")
     return {"type": ["null", json_type] if nullable else [json_type], **schema, TYPE: kind}
 
@@ -61,6 +79,8 @@ def _guess(schema: Mapping[str, Any]) -> str | None:
     given = schema.get("type", [])
     json_types = {given} if isinstance(given, str) else set(given)
     if "string" in json_types:
-        return "B" if schema.get("contentEncoding") == "base64" else "S"
+        if schema.get("format") in _DECIMAL_FORMATS:
+            return "N"
+        return "B" if schema.get("contentEncoding") in ("base64", "base16") else "S"
     names = {"number": "N", "integer": "N", "boolean": "BOOL", "object": "M", "array": "L"}
     return next((names[name] for name in names if name in json_types), None)

@@ -8,8 +8,6 @@ kept. A value of another tap that does not fit its schema is typed by what it is
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64encode
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -124,10 +122,9 @@ def _column(name: str, found: Kind | None, key: str | None) -> tuple[type, str, 
             f"Property {name} is annotated with {type_}, which is no DynamoDB type",
             "Use a tap-dynamodb and a target-dynamodb of one version",
         )
-    encoder: Encode = _number if type_ == "N" else encode.ENCODERS[type_]
-    if type_ == "B" and found and found.base16:
-        encoder = _base16
-    elif type_ in _FITTING and not (key or (found and found.annotated)):
+    binary = encode.TOP_ENCODERS["base16" if found and found.base16 else "base64"]
+    encoder: Encode = _number if type_ == "N" else binary[type_]
+    if type_ in _FITTING and not (key or (found and found.annotated)):
         encoder = _lenient(type_, encoder, texts=bool(found and found.decimal))
     return _AS_IT_IS.get(type_, _NoValue), type_, encoder, path
 
@@ -148,12 +145,3 @@ def _number(value: Any, path: str) -> encode.TypedValue:
     if value.__class__ is int and -_SAFE < value < _SAFE:
         return {"N": str(value)}
     return encode.ENCODERS["N"](value, path)
-
-
-def _base16(value: Any, path: str) -> encode.TypedValue:
-    try:
-        return {"B": b64encode(binascii.unhexlify(value)).decode()}
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"The value at {path} is no base16 text: {error}", "Correct the value"
-        ) from error

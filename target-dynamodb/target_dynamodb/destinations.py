@@ -53,12 +53,12 @@ class Destination:
     Attributes:
         table: The table, as DescribeTable said when it was opened.
         writer: Takes the writes of all its streams, so that those of one key stay in order.
-        streams: The streams that are written to it.
+        streams: The sources of the streams that are written to it, by stream.
     """
 
     table: Table
     writer: Writer
-    streams: set[str] = field(default_factory=set)
+    streams: dict[str, Source | None] = field(default_factory=dict)
 
 
 class Destinations:
@@ -106,7 +106,7 @@ class Destinations:
             self._refuse_source(stream, destination.table)
             check_key(stream, destination.table)
             self._refuse_second_stream(stream, destination)
-        destination.streams.add(stream.name)
+        destination.streams[stream.name] = stream.source
         return destination
 
     def close(self) -> None:
@@ -199,7 +199,11 @@ class Destinations:
             )
 
     def _refuse_second_stream(self, stream: Stream, destination: Destination) -> None:
-        others = destination.streams - {stream.name}
+        others = {
+            name
+            for name, source in destination.streams.items()
+            if name != stream.name and not _are_parts_of_one_table(source, stream.source)
+        }
         asked = all(
             naming.asked_for(
                 name, pattern=self._settings.table_name, patterns=self._settings.table_names
@@ -280,6 +284,11 @@ def check_key(stream: Stream, table: Table) -> None:
                 f"property {name} of stream {stream.name} is of type {found}",
                 "Name another table with table_names, or change the property with stream_maps",
             )
+
+
+def _are_parts_of_one_table(one: Source | None, other: Source | None) -> bool:
+    """Return whether two streams are entities of one table, and so never have one key."""
+    return one is not None and other is not None and one.name == other.name and one.arn == other.arn
 
 
 def _billing(table: Table) -> str:

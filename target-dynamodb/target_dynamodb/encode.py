@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from dynamodb_core.encode import TypedValue
+    from dynamodb_core.layouts import Binary
     from dynamodb_core.table import Key
     from target_dynamodb.source import Source
 
@@ -80,6 +81,8 @@ class Encoder:
         self._keys = dict(zip(key.names, key.types, strict=True))
         self._numeric = [name for name, type_ in self._keys.items() if type_ == "N"]
         kinds = {name: kind(schema) for name, schema in properties.items()}
+        base16 = any(kinds[name].base16 for name in self._keys if name in kinds)
+        self._binary: Binary = "base16" if base16 else "base64"
         added = {n for n in SDC_PROPERTIES if n not in kinds or not kinds[n].annotated}
         self._marks_deletion = DELETED_AT in added
         self._apart: set[str] = set() if metadata else added
@@ -92,7 +95,7 @@ class Encoder:
         )
         self._verbatim: Verbatim | None = None
         if source is not None and source.item_format == "dynamodb_json":
-            self._verbatim = Verbatim(key, source.item_field)
+            self._verbatim = Verbatim(key, source.item_field, self._binary)
 
     def encode_json(self, record: msgspec.Raw) -> Write:
         """Make a write of a record's JSON.
@@ -145,10 +148,16 @@ class Encoder:
             return item
         if source.item_format == "packed":
             item = restore.from_packed(
-                record, self._keys, item_field=source.item_field, reserved=source.reserved
+                record,
+                self._keys,
+                item_field=source.item_field,
+                reserved=source.reserved,
+                binary=self._binary,
             )
         else:
-            item = restore.from_typed(record, self._keys, item_field=source.item_field)
+            item = restore.from_typed(
+                record, self._keys, item_field=source.item_field, binary=self._binary
+            )
         if not self._apart.issuperset(record):  # a stream map added properties
             item.update(self._attributes.of(record))
         return item

@@ -8,11 +8,13 @@ import msgspec
 import orjson
 
 from dynamodb_core import numbers
+from dynamodb_core.codec import base16
 from dynamodb_core.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from dynamodb_core.layouts import Binary
     from dynamodb_core.table import Key
 
 
@@ -22,10 +24,12 @@ class Verbatim:
     Args:
         key: The key of the table that is written.
         item_field: The property that holds the typed item.
+        binary: How binary keys are written.
     """
 
-    def __init__(self, key: Key, item_field: str) -> None:
+    def __init__(self, key: Key, item_field: str, binary: Binary = "base64") -> None:
         self._key = key
+        self._base16 = binary == "base16"
         names = [f"key{number}" for number, _ in enumerate(key.names)]
         properties: list[tuple[str, Any, Any]] = [
             (own, msgspec.Raw, msgspec.field(name=name))
@@ -56,6 +60,15 @@ class Verbatim:
             attributes = self._attributes(parts.item)
         except msgspec.ValidationError:
             return None
+        try:
+            typed = self._key_of(parts, attributes)
+            if typed is not None:
+                return self._key.identity(typed), bytes(parts.item), False
+        except (DataError, ValueError):  # no number, no base64
+            pass
+        return None
+
+    def _key_of(self, parts: Any, attributes: Any) -> dict[str, dict[str, str]] | None:
         typed: dict[str, dict[str, str]] = {}
         for place, (name, type_) in enumerate(zip(self._key.names, self._key.types, strict=True)):
             own = f"key{place}"
@@ -64,12 +77,9 @@ class Verbatim:
             if not text:
                 return None
             if type_ == "N":
-                if given != text.encode() or numbers.plain_digits(text) != text:
+                if given.strip(b'"') != text.encode() or numbers.plain_digits(text) != text:
                     return None
-            elif given != orjson.dumps(text):
+            elif given != orjson.dumps(base16(text) if self._base16 and type_ == "B" else text):
                 return None
             typed[name] = {type_: text}
-        try:
-            return self._key.identity(typed), bytes(parts.item), False
-        except DataError:
-            return None
+        return typed

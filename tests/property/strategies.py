@@ -103,6 +103,15 @@ keys = st.dictionaries(
 )
 
 
+# How a layout may write numbers and binaries.
+styles: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "decimals": st.sampled_from(("number", "number", "string")),
+        "binary": st.sampled_from(("base64", "base64", "base16")),
+    }
+)
+
+
 @st.composite
 def column_types(draw: st.DrawFn, items_: list[dict[str, TypedValue]]) -> dict[str, str]:
     """Columns for some of the attributes of items and for others, often of a wrong type."""

@@ -58,6 +58,7 @@ def test_plain(data: st.DataObject) -> None:
             open=data.draw(st.booleans()),
             limit=data.draw(st.sampled_from((0, 3, 8, 1000))),
             unknown=data.draw(st.sampled_from(("rest", "drop"))),
+            **data.draw(some.styles),
         )
     )
     for page in pages:
@@ -77,7 +78,8 @@ def test_plain(data: st.DataObject) -> None:
 @given(st.data())
 def test_packed(data: st.DataObject) -> None:
     keys = data.draw(some.keys)
-    layout = Packed(keys, reserved=data.draw(st.sampled_from(("_dynamodb", None))))
+    reserved = data.draw(st.sampled_from(("_dynamodb", None)))
+    layout = Packed(keys, reserved=reserved, **data.draw(some.styles))
     check_keyed(
         data, Converter(layout), keys, lambda item: to_packed(item, layout, orjson.Fragment)
     )
@@ -87,7 +89,7 @@ def test_packed(data: st.DataObject) -> None:
 @given(st.data())
 def test_dynamodb_json(data: st.DataObject) -> None:
     keys = data.draw(some.keys)
-    layout = Typed(keys)
+    layout = Typed(keys, **data.draw(some.styles))
     check_keyed(data, Converter(layout), keys, lambda item: to_typed(item, layout, orjson.Fragment))
 
 

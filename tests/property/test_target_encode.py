@@ -2,73 +2,93 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dynamodb_core import codec, numbers
+from dynamodb_core import codec
 from dynamodb_core.layouts import Columns, Packed, Typed
 from dynamodb_core.table import Key
+from tap_dynamodb.column_schema import property_schema
 from target_dynamodb.encode import Encoder
 from target_dynamodb.source import Source
-from tests.property import strategies
+from tests.property import strategies as some
 
-KEY = Key(("the key",), ("S",))
+if TYPE_CHECKING:
+    from dynamodb_core.layouts import Layout
+
+FIELD = "an item"
+
+# Items of every shape take a while to draw on a busy machine; nothing here is about time.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+Item = dict[str, Any]
+
+styles = st.fixed_dictionaries(
+    {
+        "decimals": st.sampled_from(("number", "string")),
+        "binary": st.sampled_from(("base64", "base16")),
+    }
+)
+keys = st.dictionaries(
+    st.sampled_from(("the key", "a/b", "N", "é")),
+    st.sampled_from(("S", "N", "B")),
+    min_size=1,
+    max_size=2,
+)
 
 
-def same(item: dict[str, Any]) -> Any:
-    """An item without what DynamoDB does not keep: a number's spelling, the order of sets."""
-    kind, value = next(iter(item.items()))
-    if kind == "N":
-        return kind, numbers.canonical(value)
-    if kind == "NS":
-        return kind, sorted(map(numbers.canonical, value))
-    if kind == "L":
-        return kind, [same(part) for part in value]
-    if kind == "M":
-        return kind, {name: same(part) for name, part in value.items()}
-    return kind, value
-
-
-def restored(record: dict[str, Any], types: dict[str, str], item_format: str) -> dict[str, Any]:
-    properties = {name: {"x-dynamodb-type": kind} for name, kind in types.items()}
-    source = Source("t", item_format=item_format, reserved="_dynamodb", item_field="an item")
-    encoder = Encoder("s", properties, key=KEY, source=source)
-    raw = orjson.dumps(record)
-    identity, body, deleted = encoder.encode_json(msgspec.Raw(raw))
-    assert (identity, deleted) == ((("S", record["the key"]),), False)
-    item: dict[str, Any] = orjson.loads(body)
+def restored(record: Item, types: dict[str, str], key: dict[str, str], layout: Layout) -> Item:
+    """Return what the target writes for a record, whose schema is the tap's."""
+    properties = {
+        name: property_schema(kind, decimals=layout.decimals, binary=layout.binary)
+        for name, kind in types.items()
+    }
+    form = {Columns: "plain", Packed: "packed", Typed: "dynamodb_json"}[type(layout)]
+    source = Source("t", item_format=form, reserved="_dynamodb", item_field=FIELD)
+    table_key = Key(tuple(key), tuple(key.values()))
+    encoder = Encoder("s", properties, key=table_key, source=source)
+    identity, body, deleted = encoder.encode_json(msgspec.Raw(orjson.dumps(record)))
+    item: Item = orjson.loads(body)
+    assert (identity, deleted) == (table_key.identity(item), False)
     return item
 
 
-@st.composite
-def items(draw: st.DrawFn) -> dict[str, Any]:
-    item = draw(strategies.items)
-    item["the key"] = {"S": draw(strategies.texts.filter(bool))}
-    return item
+@patient
+@given(st.data(), keys, styles)
+def test_plain_records_whatever_the_columns(
+    data: st.DataObject, key: dict[str, str], style: Item
+) -> None:
+    item = data.draw(some.keyed_items(key))
+    guess = data.draw(some.column_types([item]))
+    types = {name: kind for name, kind in guess.items() if kind != "NULL"} | key
+    layout = Columns(types, **style)
+    plain = codec.to_plain(item, layout, orjson.Fragment)
+    back = restored(plain.record, {**types, **plain.late}, key, layout)
+    assert some.same_item(back) == some.same_item(item)
 
 
-@given(items(), st.dictionaries(strategies.names, st.sampled_from(codec.TYPES), max_size=5))
-def test_plain_records_whatever_the_columns(item: dict[str, Any], guess: dict[str, str]) -> None:
-    types = {name: kind for name, kind in guess.items() if kind != "NULL"} | {"the key": "S"}
-    columns = Columns(types)
-    plain = codec.to_plain(item, columns, orjson.Fragment)
-    back = restored(plain.record, {**types, **plain.late}, "plain")
-    assert same({"M": back}) == same({"M": item})
-
-
-@given(items())
-def test_packed_records(item: dict[str, Any]) -> None:
-    layout = Packed({"the key": "S"}, item_field="an item")
+@patient
+@given(st.data(), keys, styles)
+def test_packed_records(data: st.DataObject, key: dict[str, str], style: Item) -> None:
+    item = data.draw(some.keyed_items(key))
+    layout = Packed(key, item_field=FIELD, **style)
     record = codec.to_packed(item, layout, orjson.Fragment).record
-    assert same({"M": restored(record, {"the key": "S"}, "packed")}) == same({"M": item})
+    assert some.same_item(restored(record, key, key, layout)) == some.same_item(item)
 
 
-@given(items())
-def test_typed_records_keep_every_byte(item: dict[str, Any]) -> None:
-    layout = Typed({"the key": "S"}, item_field="an item")
+@patient
+@given(st.data(), keys, styles)
+def test_typed_records_keep_all_but_the_spelling_of_numeric_keys(
+    data: st.DataObject, key: dict[str, str], style: Item
+) -> None:
+    item = data.draw(some.keyed_items(key))
+    layout = Typed(key, item_field=FIELD, **style)
     record = codec.to_typed(item, layout, orjson.Fragment).record
-    assert restored(record, {"the key": "S"}, "dynamodb_json") == item
+    back = restored(record, key, key, layout)
+    numeric = {name: back[name] for name, kind in key.items() if kind == "N"}
+    assert back == {**item, **numeric}
+    assert some.same_item(back) == some.same_item(item)

@@ -30,19 +30,30 @@ def table(n: int, **more: Any) -> dict[str, Any]:
         "pk": {"S": f"k{n}"},
         "n": {"N": f"{n}.50"},
         "M": {"M": {"S": {"S": "x"}, "deep": {"L": [{"N": "1"}, {"SS": ["a"]}]}}},
+        "l": {"L": [{"N": "1"}, {"N": f"{n}"}]},
+        "ls": {"L": [{"M": {"n": {"N": "5"}}}]},
         **({"odd": {"B": "AA=="}} if n % 2 else {}),
         **more,
     }
 
 
+COLUMNS = {"pk": "S", "n": "N", "M": "M", "odd": "B", "l": "L", "ls": "L"}
+
+
 @pytest.mark.parametrize(
     "layout",
     [
-        Columns({"pk": "S", "n": "N", "M": "M", "odd": "B"}),
+        Columns(COLUMNS),
         Columns({"pk": "S", "n": "S", "M": "M"}, open=False),
         Columns({"pk": "S", "n": "N"}, open=False, unknown="drop"),
         Packed({"pk": "S"}),
         Typed({"pk": "S"}),
+        Columns(COLUMNS, decimals="string", binary="base16"),
+        Columns(COLUMNS, reserved=None, decimals="string"),
+        Columns({"pk": "S", "n": "S", "odd": "B"}, open=False, binary="base16"),
+        Packed({"pk": "S", "n": "N"}, decimals="string", binary="base16"),
+        Packed({"pk": "S", "n": "N"}, reserved=None, decimals="string"),
+        Typed({"pk": "S", "n": "N"}, decimals="string"),
     ],
 )
 def test_items_like_those_it_knows_take_the_fast_road(
@@ -87,6 +98,17 @@ def test_an_attribute_of_two_types_stays_on_the_fast_road(monkeypatch: pytest.Mo
         {"_dynamodb": {"rest": {"a": {"L": [{"S": "x\n"}]}}}},
         {"a": None},
     ]
+
+
+def test_a_column_is_not_tagged_however_other_items_look() -> None:
+    columns = Columns({"a": "N"}, decimals="string")
+    items = ({"a": {"N": "1"}}, {"a": {"M": {"b": {"B": "AA=="}}}})
+    converter = Converter(columns)
+    for _ in range(2):
+        assert records(converter.convert(raws(*items))) == [
+            {"a": "1"},
+            {"_dynamodb": {"rest": items[1]}},
+        ]
 
 
 def test_a_late_attribute_is_decided_once_within_a_page() -> None:

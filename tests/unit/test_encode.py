@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dynamodb_core.encode import ENCODERS, natural
+from dynamodb_core.encode import ENCODERS, TOP_ENCODERS, natural
 from dynamodb_core.errors import DataError
 from dynamodb_core.restore import from_plain
 
@@ -25,6 +25,18 @@ def test_a_value_that_does_not_fit_its_type_is_an_error_with_the_path(
 ) -> None:
     with pytest.raises(DataError, match=r"/x"):
         ENCODERS[kind](value, "/x")
+
+
+@pytest.mark.parametrize("value", ["0", "0g", "AP8=", 1, None, "é"])
+def test_base16_that_is_none_is_an_error_with_the_path(value: Any) -> None:
+    with pytest.raises(DataError, match=r"/x is .*, which is no B, base16 text"):
+        TOP_ENCODERS["base16"]["B"](value, "/x")
+
+
+def test_only_binaries_at_the_top_are_base16() -> None:
+    assert TOP_ENCODERS["base16"]["B"]("00fF", "/x") == {"B": "AP8="}
+    assert TOP_ENCODERS["base16"]["BS"](["AP8="], "/x") == {"BS": ["AP8="]}
+    assert TOP_ENCODERS["base64"]["B"]("00ff", "/x") == {"B": "00ff"}
 
 
 def test_errors_inside_name_the_path() -> None:

@@ -164,6 +164,16 @@ def test_the_source_itself_is_refused_unless_allowed() -> None:
     assert allowed.open(stream(source=source)).table.name == "orders"
 
 
+def test_entities_of_one_table_go_to_one_table_unasked() -> None:
+    source = Source("app", ARN + "app")
+    opened, _ = destinations(Service(), table_name="{table}_copy")
+    users = opened.open(stream("users", source=source))
+    assert opened.open(stream("orders", source=source)) is users
+    elsewhere = Source("app", ARN.replace("111122223333", "444455556666") + "app")
+    with pytest.raises(ConfigError, match="would be written to table app_copy"):
+        opened.open(stream("others", source=elsewhere))
+
+
 def test_a_second_stream_needs_to_be_asked_for() -> None:
     opened, _ = destinations(Service(), table_names={"a": "t_1", "b": "t_1"})
     assert opened.open(stream("a")) is opened.open(stream("b"))

@@ -130,6 +130,92 @@ def test_our_tags_and_misfits_are_put_back() -> None:
     }
 
 
+DECIMAL = {"type": ["null", "string"], "format": "singer.decimal", "x-dynamodb-type": "N"}
+HEX = {"type": ["null", "string"], "contentEncoding": "base16", "x-dynamodb-type": "B"}
+TEXTS = {"b": HEX, "n": DECIMAL, "price": DECIMAL, "photo": HEX}
+TEXT_KEY = Key(("b", "n"), ("B", "N"))
+TEXT_ITEM = {
+    "b": {"B": "AP8="},
+    "n": {"N": "5"},
+    "price": {"N": "2.50"},
+    "photo": {"B": "AQ=="},
+    "doc": {"M": {"n": {"N": "3"}, "b": {"B": "AP8="}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("item_format", "record"),
+    [
+        (
+            "plain",
+            {
+                "price": "2.50",
+                "photo": "01",
+                "doc": {"n": "3", "b": "AP8="},
+                "_dynamodb": {"types": {"/doc/n": "N", "/doc/b": "B"}},
+            },
+        ),
+        (
+            "packed",
+            {
+                "item": {"price": "2.50", "photo": "AQ==", "doc": {"n": "3", "b": "AP8="}},
+                "_dynamodb": {
+                    "types": {
+                        "/item/price": "N",
+                        "/item/photo": "B",
+                        "/item/doc/n": "N",
+                        "/item/doc/b": "B",
+                    }
+                },
+            },
+        ),
+        ("dynamodb_json", {"item": TEXT_ITEM}),
+    ],
+)
+def test_decimal_strings_and_base16_are_numbers_and_binaries_again(
+    item_format: str, record: dict[str, Any]
+) -> None:
+    made = encoder(TEXTS, TEXT_KEY, item_format=item_format)
+    for number in ("5", "5.0", "05", "0.5E1"):
+        given = {"b": "00ff", "n": number, **record}
+        raw = msgspec.Raw(json.dumps(given).encode())
+        for _, body, _ in (made.encode(given), made.encode_json(raw)):
+            assert json.loads(body) == TEXT_ITEM
+    assert made.encode({"b": "00FF", "n": "5", **record})[0] == (("B", "AP8="), ("N", "5"))
+
+
+def test_decimal_strings_and_base16_without_the_annotations() -> None:
+    bare = {
+        name: {word: value for word, value in schema.items() if word != "x-dynamodb-type"}
+        for name, schema in TEXTS.items()
+    }
+    record = {"b": "00ff", "n": "5", "price": "2.50", "photo": "01"}
+    expected = {name: TEXT_ITEM[name] for name in record}
+    assert written(encoder(bare, TEXT_KEY), record) == expected
+
+
+@pytest.mark.parametrize("item_format", ["plain", "packed", "dynamodb_json"])
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ({"n": "five"}, "/n is no N: 'five'"),
+        ({"n": "NaN"}, "/n is no N: 'NaN'"),
+        ({"n": "1" * 39}, "39 significant digits"),
+        ({"b": "AP8="}, "/b is 'AP8=', which is no B, base16 text"),
+    ],
+)
+def test_a_text_that_is_no_number_or_no_base16_is_named(
+    item_format: str, key: dict[str, Any], words: str
+) -> None:
+    made = encoder(TEXTS, TEXT_KEY, item_format=item_format)
+    record = {"b": "00ff", "n": "5", "item": {}} | key
+    if item_format == "dynamodb_json":
+        record["item"] = {"b": {"B": "AP8="}, "n": {"N": record["n"]}}
+    with pytest.raises(DataError, match="Stream orders, record with key") as raised:
+        made.encode_json(msgspec.Raw(json.dumps(record).encode()))
+    assert words in str(raised.value)
+
+
 def test_packed_records_are_unpacked_and_added_properties_kept() -> None:
     made = ours({"id": "S"}, item_format="packed")
     record = {
@@ -155,6 +241,17 @@ def test_typed_items_go_through_as_they_are() -> None:
     assert identity == (("S", "é"),)
     assert body == item.encode()
     assert not deleted
+
+
+def test_typed_items_whose_keys_are_texts_go_through_as_they_are() -> None:
+    made = encoder(TEXTS, TEXT_KEY, item_format="dynamodb_json")
+    item = b'{ "n":{"N":"5"}, "b":{"B":"AP8="}, "x":{"N":"1E2"}}'
+    for number in (b"5", b'"5"'):
+        raw = msgspec.Raw(b'{"b":"00ff","n":' + number + b',"item":' + item + b"}")
+        assert made.encode_json(raw) == ((("B", "AP8="), ("N", "5")), item, False)
+    changed = msgspec.Raw(b'{"b":"AP8=","n":"5","item":' + item + b"}")
+    with pytest.raises(DataError, match="base16"):
+        made.encode_json(changed)
 
 
 @pytest.mark.parametrize(

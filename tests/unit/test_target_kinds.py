@@ -31,6 +31,14 @@ from target_dynamodb.kinds import Kind, kind
         (True, Kind(None)),
         ({"type": "string", "x-dynamodb-type": "B"}, Kind("B", annotated=True)),
         ({"type": "array", "x-dynamodb-type": "NS"}, Kind("NS", annotated=True)),
+        (
+            {"type": "string", "format": "singer.decimal", "x-dynamodb-type": "N"},
+            Kind("N", decimal=True, annotated=True),
+        ),
+        (
+            {"type": "string", "contentEncoding": "base16", "x-dynamodb-type": "B"},
+            Kind("B", base16=True, annotated=True),
+        ),
     ],
 )
 def test_a_schema_decides_where_it_is_of_one_mind(schema: Any, expected: Kind) -> None:
