@@ -1,86 +1,79 @@
-"""Sampled items to a stream's schema: a pure fold, and the JSON Schema with our annotations."""
+"""A stream's JSON Schema with our annotations, from what a sample of its table has shown; pure."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core.errors import ConfigError
-from tap_dynamodb.column_schema import property_schema, reserved_schema
+from tap_dynamodb import overrides
+from tap_dynamodb.column_schema import reserved_schema
+from tap_dynamodb.sampled import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from dynamodb_core.table import Key, Table
+    from dynamodb_core.table import Table
+    from tap_dynamodb.sampled import Seen
     from tap_dynamodb.settings import Settings
 
 TABLE = "x-dynamodb-table"
 
-
-@dataclass
-class Seen:
-    """What a sample has shown: how often each attribute had each type. Merging is a fold."""
-
-    counts: dict[str, Counter[str]] = field(default_factory=dict)
-
-    def add(self, item: Mapping[str, Mapping[str, Any]]) -> Seen:
-        """Count a typed item's attributes, and return self."""
-        for name, value in item.items():
-            for kind in value:
-                self.counts.setdefault(name, Counter())[kind] += 1
-        return self
-
-    def merge(self, other: Seen) -> Seen:
-        """Add what another sample has shown, and return self."""
-        for name, counts in other.counts.items():
-            self.counts.setdefault(name, Counter()).update(counts)
-        return self
+DEFAULTS = {"index": None, "entity": None, "decimals": "number", "binary_encoding": "base64"}
+"""Members of the annotation that a catalog may lack, and what it was made for then."""
 
 
-def columns(seen: Seen, key: Key, limit: int, reserved: str | None = None) -> dict[str, str]:
-    """Decide the columns of a plain stream.
+def sampled_schema(
+    seen: Seen, table: Table, settings: Settings, entity: str | None = None
+) -> dict[str, Any]:
+    """Return the JSON Schema of a stream, by a sample and the settings.
 
     Args:
-        seen: What the sample has shown.
-        key: The table's key; its attributes come first, with the key's types.
-        limit: Most columns; beyond it the attributes seen least often are left out.
-        reserved: The name that no column may have.
+        seen: What the sample has shown of the stream; of no matter unless it is plain.
+        table: The table it comes from.
+        settings: Those of the table.
+        entity: The stream's name if it is that of an entity.
 
-    Returns:
-        DynamoDB type by attribute, keys first, then by name. An attribute of several types gets the
-        type it had most often; one that was only ever NULL gets no column, as nothing decides it.
+    Raises:
+        ConfigError: The settings do not fit the table.
     """
-    decided: dict[str, tuple[int, str]] = {}
-    for name, counts in seen.counts.items():
-        typed = {kind: count for kind, count in counts.items() if kind != "NULL"}
-        if typed and name != reserved and name not in key.names:
-            kind = min(typed, key=lambda kind: (-typed[kind], kind))
-            decided[name] = (sum(counts.values()), kind)
-    room = max(limit - len(key.names), 0)
-    frequent = sorted(decided, key=lambda name: (-decided[name][0], name))[:room]
-    chosen = dict(zip(key.names, key.types, strict=True))
-    return chosen | {name: decided[name][1] for name in sorted(frequent)}
+    attributes: dict[str, str] = {}
+    if settings.item_format == "plain":
+        attributes = columns(
+            seen,
+            table.key,
+            settings.max_attributes,
+            settings.reserved_field if settings.type_tags else None,
+            overrides.overridden(table, settings, seen.kind),
+        )
+    return stream_schema(table, attributes, settings, entity)
 
 
 def stream_schema(
-    table: Table, attributes: Mapping[str, str], settings: Settings
+    table: Table, attributes: Mapping[str, str], settings: Settings, entity: str | None = None
 ) -> dict[str, Any]:
     """Return the JSON Schema of a stream.
 
     Args:
         table: The table it comes from.
         attributes: DynamoDB type by column, of a plain stream; the keys alone are used otherwise.
-        settings: Names the item format and the fields that are ours.
+        settings: Those of the table: the item format, the fields that are ours, and what `schema`
+            says of columns.
+        entity: The stream's name if it is that of an entity.
 
     Raises:
-        ConfigError: A key attribute has the name of a field that is ours.
+        ConfigError: A key attribute has the name of a field that is ours, or the settings do not fit
+            a column.
     """
     key = dict(zip(table.key.names, table.key.types, strict=True))
-    properties = {name: property_schema(kind, nullable=False) for name, kind in key.items()}
+    properties = {
+        name: overrides.column(table, name, kind, settings, nullable=False)
+        for name, kind in key.items()
+    }
     if settings.item_format == "plain":
         properties |= {
-            name: property_schema(kind) for name, kind in attributes.items() if name not in key
+            name: overrides.column(table, name, kind, settings)
+            for name, kind in attributes.items()
+            if name not in key
         }
     else:
         _refuse_clash(table, settings.item_field, "item_field")
@@ -93,17 +86,7 @@ def stream_schema(
         "type": "object",
         "properties": properties,
         "required": list(table.key.names),
-        TABLE: {
-            "name": table.name,
-            "arn": table.arn,
-            "id": table.id,
-            "region": table.region,
-            "key": [{"name": name, "type": kind} for name, kind in key.items()],
-            "item_format": settings.item_format,
-            "item_field": settings.item_field,
-            "reserved": settings.reserved_field if settings.type_tags else None,
-            "left_behind": left_behind(table),
-        },
+        TABLE: _annotation(table, settings) | ({"entity": entity} if entity else {}),
     }
 
 
@@ -113,20 +96,21 @@ def require_same(schema: Mapping[str, Any], table: Table, settings: Settings) ->
     Args:
         schema: The stream's schema, perhaps from a catalog.
         table: The table as it is now.
-        settings: The configuration as it is now.
+        settings: Those of the table, as they are now.
 
     Raises:
         ConfigError: The catalog does not fit.
     """
-    given = schema.get(TABLE)
-    if given is None:
+    if TABLE not in schema:
         return
-    now = stream_schema(table, {}, settings)[TABLE]
-    for member in ("key", "item_format", "item_field", "reserved"):
-        if given.get(member) != now[member]:
+    given, now = DEFAULTS | schema[TABLE], _annotation(table, settings)
+    if given["entity"] in {rule["stream"] for rule in settings.entities}:
+        now["entity"] = given["entity"]
+    for member in ("key", "item_format", "item_field", "reserved", *DEFAULTS):
+        if given.get(member) != now.get(member):
             raise ConfigError(
                 f"The catalog of table {table.name} was made for another {member}: "
-                f"{given.get(member)}, now it is {now[member]}",
+                f"{given.get(member)}, now it is {now.get(member)}",
                 "Discover again (meltano run --refresh-catalog)",
             )
 
@@ -167,30 +151,22 @@ def _same_json_type(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return types[0] == types[1]
 
 
-def stream_names(tables: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
-    """Return the stream name of each table.
-
-    SQL targets keep only what follows the last `-` of a stream name, so `-` becomes `_`.
-
-    Args:
-        tables: Table names.
-        given: Stream names that the configuration gives, by table name.
-
-    Raises:
-        ConfigError: Two tables would have one stream name.
-    """
-    names: dict[str, str] = {}
-    owners: dict[str, str] = {}
-    for table in tables:
-        name = given.get(table, table.replace("-", "_"))
-        if name in owners:
-            raise ConfigError(
-                f"Tables {owners[name]} and {table} would both be the stream {name}",
-                f'Set stream_names, for example {{"{table}": "{name}_2"}}',
-            )
-        owners[name] = table
-        names[table] = name
-    return names
+def _annotation(table: Table, settings: Settings) -> dict[str, Any]:
+    key = zip(table.key.names, table.key.types, strict=True)
+    return {
+        "name": table.name,
+        "arn": table.arn,
+        "id": table.id,
+        "region": table.region,
+        "key": [{"name": name, "type": kind} for name, kind in key],
+        "index": settings.index,
+        "item_format": settings.item_format,
+        "item_field": settings.item_field,
+        "reserved": settings.reserved_field if settings.type_tags else None,
+        "decimals": settings.decimals,
+        "binary_encoding": settings.binary_encoding,
+        "left_behind": left_behind(table),
+    }
 
 
 def _refuse_clash(table: Table, name: str, setting: str) -> None:

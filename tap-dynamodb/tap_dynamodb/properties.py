@@ -32,7 +32,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
         "additionalProperties": {"type": "string"},
         "title": "Stream names",
         "description": (
-            "Stream names by table name. By default a stream has its table's name, "
+            "Stream names by table name or ARN. By default a stream has its table's name, "
             "with _ for every -."
         ),
     },
@@ -171,6 +171,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
     "replication_lookback_seconds": {
         "type": "integer",
         "minimum": 0,
+        "maximum": 31_536_000,
         "default": 300,
         "title": "Lookback",
         "description": (
@@ -302,6 +303,12 @@ _OF_ONE_TABLE: dict[str, dict[str, Any]] = {
     },
 }
 
+
+def _without_default(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema without its default: the SDK would write that over what is set for all."""
+    return {word: said for word, said in schema.items() if word != "default"}
+
+
 CONFIG_JSONSCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -311,7 +318,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = {
             "additionalProperties": {
                 "type": "object",
                 "properties": {
-                    **{name: _PROPERTIES[name] for name in OF_EACH_TABLE},
+                    **{name: _without_default(_PROPERTIES[name]) for name in OF_EACH_TABLE},
                     **_OF_ONE_TABLE,
                 },
                 "additionalProperties": False,

@@ -31,6 +31,7 @@ class Rendered:
         items: The items as they came, where there are late columns: to render them again when these
             are decided otherwise.
         lines: RECORD messages, each ending with a newline; of the fast road.
+        count: How many these are.
         records: Records; of the SDK's road.
         late: Columns that the records have and the renderer's layout has not, with their types.
         reserved: Whether a record carries the reserved object.
@@ -39,6 +40,7 @@ class Rendered:
 
     items: Sequence[msgspec.Raw] = ()
     lines: bytes = b""
+    count: int = 0
     records: Sequence[dict[str, Any]] = ()
     late: Mapping[str, str] = field(default_factory=dict)
     reserved: bool = False
@@ -76,6 +78,7 @@ class LineRenderer:
         return Rendered(
             items if converted.late else (),
             lines=lines,
+            count=len(converted.records),
             late=converted.late,
             # A nested attribute of that name shows the column too early, which does no harm.
             reserved=name is not None and orjson.dumps(name) + b":" in lines,

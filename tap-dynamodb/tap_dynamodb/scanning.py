@@ -1,16 +1,19 @@
-"""One stream's scan: its plan, its budget, its progress and its place."""
+"""One table's read: its plan, its budget, its progress and its place."""
 
 from __future__ import annotations
 
 import random
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core import workers
 from dynamodb_core.capacity import Budget, choose_rate
-from dynamodb_core.plan import ReadPlan
+from dynamodb_core.errors import ConfigError, ServiceError
+from dynamodb_core.plan import ReadPlan, projects
 from dynamodb_core.progress import Progress
 from dynamodb_core.scan import choose_segments, choose_workers, read_part
+from tap_dynamodb import selection
 from tap_dynamodb.bookmarks import ScanBookmark, identify
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from dynamodb_core.expressions import Bounds
     from dynamodb_core.parts import Block, Part, Payload
     from dynamodb_core.wire import Wire
     from tap_dynamodb.settings import Settings
@@ -26,38 +30,96 @@ if TYPE_CHECKING:
 
 
 class TableScan:
-    """A scan that is begun, or gone on with, from a stream's state.
+    """A scan, or queries, begun or gone on with from a stream's state.
 
     Args:
         source: The table.
-        settings: The tap's configuration.
+        settings: The table's own.
         state: The stream's state.
         version: Version of ACTIVATE_VERSION, should this be a new scan.
+        replication_key: By which the table is read; None to read it whole.
 
     Raises:
-        StateError: The state does not fit the table.
+        StateError: The state does not fit the table, or what is read of it.
+        ConfigError: What is asked for cannot be read of this table.
     """
 
     def __init__(
-        self, source: Source, settings: Settings, state: Mapping[str, Any], *, version: int
+        self,
+        source: Source,
+        settings: Settings,
+        state: Mapping[str, Any],
+        *,
+        version: int,
+        replication_key: str | None = None,
     ) -> None:
         self.table = source.table
+        self.replication_key = replication_key
+        self.read = selection.readable(source.table, settings)
+        self.conditions = selection.conditions(source.table, settings)
+        self._filter = selection.filter_expression(source.table, settings)
         self._reference = source.reference
         self._settings = settings
         self._workers = settings.scan_workers or choose_workers()
-        unfinished = ScanBookmark.load(state, source.table)
+        only = None if self.conditions else settings.segment_range
+        reads = selection.fingerprint(settings, replication_key)
+        unfinished = ScanBookmark.load(state, source.table, reads, only)
         self.resumed = unfinished is not None
         self.bookmark = unfinished or ScanBookmark(
             table_id=identify(source.table),
-            segments=settings.segments or choose_segments(source.table, self._workers),
+            segments=len(self.conditions)
+            or settings.segments
+            or choose_segments(self.read, self._workers),
             seed=random.randrange(1 << 30),  # noqa: S311 - an order needs no secrecy
             began=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             version=version,
+            reads=reads,
+            only=only,
         )
+
+    def plan(
+        self,
+        attributes: Sequence[str] | None,
+        bounds: Mapping[int, Bounds] | Bounds | None = None,
+        *,
+        ordered: bool = False,
+        limit: int | None = None,
+    ) -> ReadPlan:
+        """Return how the table is read.
+
+        Args:
+            attributes: The attributes that are wanted; None for all.
+            bounds: Which values of an attribute are wanted, of all parts or by part.
+            ordered: Whether that is the sort key of the queries.
+            limit: Most items a page.
+        """
+        return ReadPlan(
+            self._reference,
+            self.bookmark.segments,
+            index=self._settings.index,
+            consistent=self._settings.consistent_read,
+            conditions=self.conditions,
+            filter=self._filter,
+            attributes=attributes,
+            bounds=bounds,
+            ordered=ordered,
+            limit=limit,
+        )
+
+    @cached_property
+    def rate(self) -> tuple[float | None, str]:
+        """Capacity units a second that this run may consume, and why."""
+        setting = self._settings.read_capacity
+        rate, reason = choose_rate(setting, self.read, "read")
+        share = len(self.bookmark.numbers) / self.bookmark.segments
+        if rate is None or setting is not None or share == 1:
+            return rate, reason
+        return rate * share, f"this range's share of {rate:,g}, {reason}"
 
     def blocks(
         self,
         wire: Wire,
+        plan: ReadPlan,
         render: Callable[[Sequence[msgspec.Raw]], Payload],
         look_up: Callable[[], None],
         log: logging.Logger,
@@ -66,42 +128,42 @@ class TableScan:
 
         Args:
             wire: Carries the calls.
+            plan: How it is read: `plan()`.
             render: Makes a block's payload of a page's items, in a worker.
             look_up: Called every quarter second and after every block; may raise to stop.
             log: The stream's logger.
         """
-        bookmark, table, settings = self.bookmark, self.table, self._settings
+        bookmark = self.bookmark
         if bookmark.complete:
             log.info(
                 "Table %s was read to its end by the run that began at %s and did not finish its "
                 "other tables; it is not read again before they are",
-                table.name,
+                self.table.name,
                 bookmark.began,
             )
             return
-        rate, reason = choose_rate(settings.read_capacity, table, "read")
-        log.info(
-            "%s table %s, about %s items: %s of %s segments by %s workers, %s",
-            f"Going on with the scan of {bookmark.began} of" if self.resumed else "Scanning",
-            table.name,
-            f"{table.item_count:,}",
-            bookmark.segments - len(bookmark.finished),
-            bookmark.segments,
-            self._workers,
-            f"at most {rate:,.0f} units/s ({reason})" if rate else reason,
-        )
+        self._announce(plan, log)
+        rate, _reason = self.rate
         before = len(bookmark.finished)
         progress = Progress(
-            table.name,
-            whole_items=table.item_count * (bookmark.segments - before) // bookmark.segments,
-            whole_parts=bookmark.segments,
+            self.table.name,
+            whole_items=self._items_ahead(plan),
+            whole_parts=len(bookmark.numbers),
             parts_before=before,
+            part_name=self._part_name,
         )
-        plan = ReadPlan(self._reference, bookmark.segments, consistent=settings.consistent_read)
         budget = Budget(rate)
 
         def read(part: Part) -> Iterator[Block[Payload]]:
-            return read_part(part, plan=plan, wire=wire, budget=budget, render=render)
+            try:
+                yield from read_part(part, plan=plan, wire=wire, budget=budget, render=render)
+            except ServiceError as error:
+                if error.code != "ValidationException":
+                    raise
+                raise ConfigError(
+                    f"DynamoDB refuses to read {plan.what}: {error.message}",
+                    "Check what table_options says of this table (filter, query, index)",
+                ) from error
 
         def idle() -> None:
             look_up()
@@ -122,3 +184,34 @@ class TableScan:
             throttles = wire.throttles
             idle()
         log.info(progress.summary())
+
+    @property
+    def _part_name(self) -> str:
+        return "partitions" if self.conditions else "segments"
+
+    def _announce(self, plan: ReadPlan, log: logging.Logger) -> None:
+        bookmark, (rate, reason) = self.bookmark, self.rate
+        if plan.attributes is not None and not projects(plan.attributes):
+            log.info(
+                "%s attributes are more than an expression can name: whole items are read, and "
+                "what is not selected is left out afterwards",
+                f"{len(plan.attributes):,}",
+            )
+        log.info(
+            "%s %s%s: %s of %s %s by %s workers, %s",
+            f"Going on with the read of {bookmark.began} of" if self.resumed else "Reading",
+            plan.what,
+            "" if self.conditions else f", about {self.read.item_count:,} items",
+            len(bookmark.numbers) - len(bookmark.finished),
+            bookmark.segments,
+            self._part_name,
+            self._workers,
+            f"at most {rate:,.0f} units/s ({reason})" if rate else reason,
+        )
+
+    def _items_ahead(self, plan: ReadPlan) -> int | None:
+        """Return how many items there are about to come, where that can be known."""
+        if plan.conditions or plan.filter or plan.bounds:
+            return None
+        left = len(self.bookmark.numbers) - len(self.bookmark.finished)
+        return self.read.item_count * left // self.bookmark.segments

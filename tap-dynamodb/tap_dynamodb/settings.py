@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from dynamodb_core.errors import ConfigError
 from dynamodb_core.settings import AwsSettings
+from tap_dynamodb.foreign import refuse_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from dynamodb_core.layouts import Binary, Decimals
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,8 @@ class Settings:
     read_capacity: int | None = None
     consistent_read: bool = False
     skip_expired: bool = False
-    decimals: str = "number"
-    binary_encoding: str = "base64"
+    decimals: Decimals = "number"
+    binary_encoding: Binary = "base64"
     start_date: str | None = None
     replication_lookback_seconds: int = 300
     table_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -60,13 +63,15 @@ class Settings:
             The settings; null and empty count as left out.
 
         Raises:
-            ConfigError: Two settings contradict each other, or one cannot be honoured.
+            ConfigError: Two settings contradict each other, or one cannot be honoured; or one is
+                another tap's.
         """
         if config.get("batch_config"):
             raise ConfigError(
                 "batch_config is set, but this tap writes no BATCH messages yet",
                 "Remove batch_config",
             )
+        refuse_foreign(config)
         given = _given(config)
         for name in ("tables", "exclude_tables"):
             given[name] = tuple(given.get(name, ()))

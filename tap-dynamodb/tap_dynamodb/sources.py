@@ -16,7 +16,11 @@ from dynamodb_core.errors import AccessError, ConfigError, TableNotFound
 from dynamodb_core.parts import Part
 from dynamodb_core.plan import ReadPlan
 from dynamodb_core.scan import PAGE_UNITS, read_page
-from tap_dynamodb.discovery import Seen, columns, stream_schema
+from tap_dynamodb import selection
+from tap_dynamodb.advice import advise
+from tap_dynamodb.discovery import sampled_schema
+from tap_dynamodb.entities import Entities
+from tap_dynamodb.sampled import Seen
 
 if TYPE_CHECKING:
     from dynamodb_core.table import Table
@@ -99,27 +103,43 @@ def describe(wire: Wire, reference: str) -> Source:
     return Source(reference, tables.describe(wire, reference))
 
 
-def schemas(wire: Wire, found: list[Source], settings: Settings) -> list[dict[str, Any]]:
-    """Return the JSON Schema of each table's stream; plain streams are sampled for it.
+def schemas(
+    wire: Wire, found: list[Source], names: list[str], settings: Settings
+) -> list[dict[str, dict[str, Any]]]:
+    """Return the JSON Schemas of each table's streams; plain streams are sampled for it.
 
     Args:
         wire: Carries the calls.
         found: The tables.
-        settings: Names the item format and bounds the samples.
+        names: The name of each table's own stream.
+        settings: Name the item format and bound the samples.
+
+    Returns:
+        For each table the schema of each stream, by its name: of the table's own, and of its
+        entities.
     """
 
-    def schema(source: Source) -> dict[str, Any]:
-        attributes: dict[str, str] = {}
-        if settings.item_format == "plain":
-            attributes = columns(
-                sample(wire, source, settings),
-                source.table.key,
-                settings.max_attributes,
-                settings.reserved_field if settings.type_tags else None,
-            )
-        return stream_schema(source.table, attributes, settings)
+    def of(source: Source, own: str) -> dict[str, dict[str, Any]]:
+        table = source.table
+        its = settings.for_table(table.name, table.arn)
+        entities = Entities.of(its.entities, own)
+        seen = {name: Seen() for name in entities.streams}
+        if its.item_format == "plain":
+            for name, items in entities.split(sample(wire, source, its)).items():
+                for raw in items:
+                    seen[name].add(msgspec.json.decode(raw))
+        schemas = {
+            name: sampled_schema(each, table, its, None if name == own else name)
+            for name, each in seen.items()
+        }
+        lines = (advise(seen[name], schema, table, its) for name, schema in schemas.items())
+        for line in dict.fromkeys(line for some in lines for line in some):
+            log.warning("%s", line)
+        return schemas
 
-    return workers.gather(schema, found, workers=DESCRIBE_WORKERS)
+    return workers.gather(
+        lambda pair: of(*pair), zip(found, names, strict=True), workers=DESCRIBE_WORKERS
+    )
 
 
 def require_choice(settings: Settings, names: list[str]) -> None:
@@ -144,26 +164,44 @@ def require_choice(settings: Settings, names: list[str]) -> None:
     )
 
 
-def sample(wire: Wire, source: Source, settings: Settings) -> Seen:
-    """Read a bounded sample from several places of a table.
+def warn_of_strangers(settings: Settings, tables: list[Table]) -> None:
+    """Warn of options for tables that are not read: a misspelt name would be without effect.
+
+    Args:
+        settings: `table_options` names tables.
+        tables: Those that are read.
+    """
+    for name in settings.table_options:
+        if not any(fnmatchcase(table.name, name) or name == table.arn for table in tables):
+            log.warning("table_options names %s, which is no table that is read here", name)
+
+
+def sample(wire: Wire, source: Source, settings: Settings) -> list[msgspec.Raw]:
+    """Read a bounded sample from several places of what is read of a table.
 
     Args:
         wire: Carries the calls.
         source: The table.
-        settings: `sample_size` bounds the items, `read_capacity` the units a second.
+        settings: The table's own: `sample_size` bounds the items, `read_capacity` the units a second.
     """
-    seen = Seen()
     if not settings.sample_size:
-        return seen
-    rate, _reason = choose_rate(settings.read_capacity, source.table, "read")
+        return []
+    read = selection.readable(source.table, settings)
+    conditions = selection.conditions(source.table, settings)[:SAMPLE_SEGMENTS]
+    rate, _reason = choose_rate(settings.read_capacity, read, "read")
     budget = Budget(rate)
-    segments = min(SAMPLE_SEGMENTS, settings.sample_size)
-    plan = ReadPlan(source.reference, segments, limit=-(-settings.sample_size // segments))
+    segments = len(conditions) or min(SAMPLE_SEGMENTS, settings.sample_size)
+    plan = ReadPlan(
+        source.reference,
+        segments,
+        index=settings.index,
+        conditions=conditions,
+        limit=-(-settings.sample_size // segments),
+    )
+    items: list[msgspec.Raw] = []
     for segment in range(segments):
-        page = read_page(wire, plan, Part(segment), budget, PAGE_UNITS / segments)
-        for raw in page.items:
-            seen.add(msgspec.json.decode(raw))
-    return seen
+        items += read_page(wire, plan, Part(segment), budget, PAGE_UNITS / segments).items
+    return items
 
 
 def is_pattern(text: str) -> bool:

@@ -1,18 +1,15 @@
-"""A DynamoDB table as a stream of the Singer SDK.
+"""A DynamoDB table, or an entity of one, as a stream of the Singer SDK.
 
-Both roads go through one loop over blocks: the fast road writes the finished lines that the workers
-made, the SDK's road hands records to the SDK one by one. State and progress are the same for both.
+Both roads take the same blocks (`reading.py`): the fast road writes the finished lines that the
+workers made, the SDK's road hands records to the SDK one by one.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-import threading
-import time
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Stream
@@ -22,26 +19,25 @@ from singer_sdk.mapper import CustomStreamMap, SameRecordTransform
 from dynamodb_core import layouts
 from dynamodb_core.converter import Converter
 from dynamodb_core.errors import ConfigError, Error
-from tap_dynamodb import column_schema, discovery, sources
-from tap_dynamodb.bookmarks import STATE_KEY
+from tap_dynamodb import column_schema, discovery
 from tap_dynamodb.misfits import SHOWN, Misfits
-from tap_dynamodb.render import LineRenderer, RecordRenderer
-from tap_dynamodb.scanning import TableScan
+from tap_dynamodb.record_layout import Selected
+from tap_dynamodb.render import LineRenderer, RecordRenderer, Rendered
 from tap_dynamodb.withheld import withheld, without
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     import msgspec
+    from singer_sdk.helpers.types import Context
+    from singer_sdk.metrics import Counter
+    from singer_sdk.singerlib import Catalog
     from singer_sdk.singerlib.messages import SchemaMessage
 
     from dynamodb_core.layouts import Layout
-    from tap_dynamodb.render import Rendered
+    from tap_dynamodb.reading import TableReading
+    from tap_dynamodb.settings import Settings
     from tap_dynamodb.tap import TapDynamoDB
-
-STATE_SECONDS = 2.0
-STATE_BYTES = 1_000_000
-"""At the latest after so many seconds, or bytes of records, a STATE says how far they go."""
 
 
 class DynamoDBStream(Stream):
@@ -50,7 +46,7 @@ class DynamoDBStream(Stream):
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
     def __init__(
-        self, tap: TapDynamoDB, *, name: str, schema: dict[str, Any], reference: str
+        self, tap: TapDynamoDB, *, name: str, schema: dict[str, Any], reading: TableReading
     ) -> None:
         """Make the stream of a table; nothing is read yet.
 
@@ -58,21 +54,22 @@ class DynamoDBStream(Stream):
             tap: The tap it belongs to.
             name: The stream's name.
             schema: Its JSON Schema, with annotations.
-            reference: Name or ARN of the table.
+            reading: The read of the table, which its other streams may share.
         """
         super().__init__(tap, schema=schema, name=name)
-        self.primary_keys = [
-            part["name"] for part in schema.get(discovery.TABLE, {}).get("key", ())
-        ]
+        table = schema.get(discovery.TABLE, {})
+        self.primary_keys = [part["name"] for part in table.get("key", ())]
+        self.entity: str | None = table.get("entity")
+        own = tap.settings.for_table(table.get("name", name), table.get("arn", ""))
+        self._own_replication_key = own.replication_key
+        self.replication_key = own.replication_key
         self._dynamodb = tap
-        self._reference = reference
+        self.reading = reading.join(self)
         self._renderer: LineRenderer | RecordRenderer = RecordRenderer(layouts.Typed({}))
-        # Pages are fetched side by side and rendered one by one: threads that compute at the same
-        # time only wrest the interpreter from each other.
-        self._rendering = threading.Lock()
-        self._writes = False
-        self._state_written = time.monotonic()
-        self._stateless_bytes = 0
+        self._fast = self._writes = False
+        self._count = 0
+        self._counter: Counter | None = None
+        self._hidden: frozenset[str] = frozenset()
         self._misfits = Misfits(
             self.logger, tap.settings.reserved_field if tap.settings.type_tags else None
         )
@@ -82,22 +79,42 @@ class DynamoDBStream(Stream):
         """The annotated schema: the SDK's copy of an input catalog has lost the annotations."""
         return self.schema
 
-    @cached_property
-    def scan(self) -> TableScan:
-        """The scan that this run begins or goes on with; describes the table."""
-        if self.replication_method != "FULL_TABLE":
-            raise ConfigError(
-                f"Stream {self.name} asks for {self.replication_method} replication",
-                "This tap reads full tables so far: set replication-method to FULL_TABLE",
-            )
-        source = sources.describe(self._dynamodb.wire, self._reference)
-        discovery.require_same(self.schema, source.table, self._dynamodb.settings)
-        return TableScan(
-            source,
-            self._dynamodb.settings,
-            self.stream_state,
-            version=self._initialized_at // 1000,
-        )
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take over what a catalog says; what it leaves open stays as the configuration has it.
+
+        Args:
+            catalog: The input catalog.
+        """
+        super().apply_catalog(catalog)
+        if self.forced_replication_method is None and self.replication_key is None:
+            self.replication_key = self._own_replication_key
+
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
+        """Return nothing: the bookmark is ours, see `incremental.py`, and the key may be no column.
+
+        Args:
+            context: Not used.
+        """
+
+    @property
+    def read_by(self) -> str | None:
+        """The replication key by which the stream is read; None where it is read whole."""
+        return self.replication_key if self.replication_method == "INCREMENTAL" else None
+
+    def column_type(self, attribute: str) -> str | None:
+        """Return the DynamoDB type of an attribute's column; None where it has none."""
+        if self._settings.item_format != "plain":
+            return None
+        return column_schema.column_types(self.schema["properties"]).get(attribute)
+
+    @property
+    def begun_at(self) -> int:
+        """When this run began, in seconds since 1970: the version of what it reads."""
+        return self._initialized_at // 1000
+
+    @property
+    def _settings(self) -> Settings:
+        return self.reading.settings
 
     def get_records(self, context: Mapping[str, Any] | None) -> Iterable[dict[str, Any]]:
         """Yield the table's items as records. The SDK asks for it; syncing does not go through it.
@@ -128,51 +145,108 @@ class DynamoDBStream(Stream):
 
     def _write_schema_message(self) -> None:
         self._dynamodb.require_choice()
-        super()._write_schema_message()
+        if not self.reading.done:  # else it went out with the stream that it was read with
+            super()._write_schema_message()
 
     def _write_activate_version_message(self, full_table_version: int) -> None:
         del full_table_version  # a resumed run goes on with the version that it began with
-        self._stream_version = self.scan.bookmark.version
+        if self.reading.done:
+            return
+        self._stream_version = self.reading.scan.bookmark.version
         super()._write_activate_version_message(self._stream_version)
 
     # Records
 
     def _sync_records(
-        self, context: Mapping[str, Any] | None = None, *, write_messages: bool = True
+        self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[dict[str, Any], Any, Any]:
-        fast = write_messages and self._nothing_asks_for_the_sdk()
-        self.logger.debug("Records go %s road", "the fast" if fast else "the SDK's")
-        self._renderer = self._make_renderer(fast=fast)
-        self._writes = write_messages
-        scan, count, reserved = self.scan, 0, self._dynamodb.settings.reserved_field
-        with (
-            self.get_record_counter() as counter,
-            self.get_sync_timer(),
-            self._dynamodb.streaming(),
-            self._last_state(),
-        ):
-            blocks = scan.blocks(self._dynamodb.wire, self._render, self._look_up, self.logger)
-            for block in blocks:
-                rendered = self._fit(block.payload)
-                if fast:
-                    self._dynamodb.emitter.write_lines(rendered.lines)
-                    self._stateless_bytes += len(rendered.lines)
-                    counter.increment(block.count)
-                hidden = self._withheld() if rendered.records else frozenset()
-                for record in rendered.records:
-                    self._check_max_record_limit(current_record_index=count)
-                    count += 1
-                    processed = self.post_process(record, context)
-                    if processed is None:
-                        continue
-                    if write_messages:
-                        self._write_record_message(without(processed, reserved, hidden))
-                    counter.increment()
-                    yield processed
-            if misfits := self._misfits.summary():
-                self.logger.info("Values without a column of their type: %s", misfits)
-            self._write_state()
-            self._dynamodb.finished(self)
+        del context  # a table has no partitions in Singer's sense
+        if self.reading.done:
+            self.logger.info("Stream %s was read together with the others of its table", self.name)
+        with self.get_sync_timer():
+            yield from self.reading.records(self, write=write_messages)
+
+    def announce(self) -> None:
+        """Write what begins a stream, as the SDK does for the one that it syncs."""
+        self._write_schema_message()
+        if self.replication_method == "FULL_TABLE" and self.emit_activate_version_messages:
+            self._write_activate_version_message(self.begun_at)
+
+    def check(self) -> None:
+        """Refuse what cannot be read as it is asked for.
+
+        Raises:
+            ConfigError: The catalog does not fit the table or the configuration.
+        """
+        if self.replication_method not in ("FULL_TABLE", "INCREMENTAL"):
+            raise ConfigError(
+                f"Stream {self.name} asks for {self.replication_method} replication",
+                "This tap reads full tables, or by a replication key: set replication-method to "
+                "FULL_TABLE or INCREMENTAL",
+            )
+        if self.replication_method == "INCREMENTAL" and self.replication_key is None:
+            raise ConfigError(
+                f"Stream {self.name} asks for INCREMENTAL replication without a replication key",
+                "Name one: replication_key in table_options, or replication-key in the metadata",
+            )
+        discovery.require_same(self.schema, self.reading.source.table, self._settings)
+
+    def open(self, *, write: bool) -> None:
+        """Make ready to take pages.
+
+        Args:
+            write: Whether messages go to stdout.
+        """
+        self._writes = write
+        self._fast = write and self._nothing_asks_for_the_sdk()
+        self._hidden = self._withheld()
+        self._renderer = self._make_renderer()
+        self.logger.debug("Records go %s road", "the fast" if self._fast else "the SDK's")
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Count the records for the SDK's metrics."""
+        with self.get_record_counter() as self._counter:
+            yield
+
+    def wanted(self) -> list[str] | None:
+        """Return the attributes that the stream's records are made of; None for all."""
+        return self._selected.wanted(self.schema["properties"])
+
+    def render(self, items: Sequence[msgspec.Raw]) -> Rendered:
+        """Render items with the columns that there are; runs in a worker."""
+        return self._renderer(items)
+
+    def take(self, rendered: Rendered) -> Iterator[dict[str, Any]]:
+        """Write what became of some items.
+
+        Args:
+            rendered: What `render` made of them, perhaps some columns ago.
+
+        Yields:
+            The records, where they go the SDK's road.
+        """
+        rendered = self._fit(rendered)
+        assert self._counter is not None
+        if self._fast:
+            self._dynamodb.emitter.write_lines(rendered.lines)
+            self._counter.increment(rendered.count)
+        for record in rendered.records:
+            self._check_max_record_limit(current_record_index=self._count)
+            self._count += 1
+            processed = self.post_process(record, None)
+            if processed is None:
+                continue
+            if self._writes:
+                reserved = self._settings.reserved_field
+                self._write_record_message(without(processed, reserved, self._hidden))
+            self._counter.increment()
+            yield processed
+
+    def close(self) -> None:
+        """Say what did not fit its columns."""
+        if misfits := self._misfits.summary():
+            self.logger.info("Values without a column of their type: %s", misfits)
 
     def _withheld(self) -> frozenset[str]:
         return withheld(
@@ -185,41 +259,20 @@ class DynamoDBStream(Stream):
             ],
         )
 
-    def _render(self, items: Sequence[msgspec.Raw]) -> Rendered:
-        with self._rendering:
-            return self._renderer(items)
-
-    def _make_renderer(self, *, fast: bool) -> LineRenderer | RecordRenderer:
+    def _make_renderer(self) -> LineRenderer | RecordRenderer:
         layout = self._layout()
-        if not fast:
+        if not self._fast:
             return RecordRenderer(layout)
         return LineRenderer(
             self.name, self._stream_version, Converter(layout), lambda: datetime.now(timezone.utc)
         )
 
-    def _layout(self) -> Layout:
-        settings, key = self._dynamodb.settings, self.scan.table.key
-        keys = dict(zip(key.names, key.types, strict=True))
-        reserved = settings.reserved_field if settings.type_tags else None
-        if settings.item_format == "packed":
-            return layouts.Packed(keys, settings.item_field, reserved)
-        if settings.item_format == "dynamodb_json":
-            return layouts.Typed(keys, settings.item_field)
-        whole = all(self.mask.values())
-        return layouts.Columns(
-            types=self._columns(),
-            reserved=reserved,
-            open=whole,
-            limit=settings.max_attributes,
-            unknown="rest" if whole else "drop",
-        )
+    @property
+    def _selected(self) -> Selected:
+        return Selected(self.mask, self._settings)
 
-    def _columns(self) -> dict[str, str]:
-        """Return the DynamoDB type of each selected attribute that has a column."""
-        types = column_schema.column_types(self.schema["properties"])
-        if self._dynamodb.settings.type_tags:
-            types.pop(self._dynamodb.settings.reserved_field, None)
-        return {name: kind for name, kind in types.items() if self.mask["properties", name]}
+    def _layout(self) -> Layout:
+        return self._selected.layout(self.schema["properties"], self.reading.source.table.key)
 
     def _nothing_asks_for_the_sdk(self) -> bool:
         maps = self.stream_maps
@@ -227,7 +280,7 @@ class DynamoDBStream(Stream):
             len(maps) == 1
             and type(maps[0]) is SameRecordTransform
             and not maps[0].flattening_enabled
-            and all(self.mask.values())
+            and self._selected.by_layout
             and self.ABORT_AT_RECORD_COUNT is None
             and not self.child_streams
             and type(self).post_process is Stream.post_process
@@ -239,11 +292,12 @@ class DynamoDBStream(Stream):
         A worker that saw a new attribute took the type it saw. When another page has decided
         otherwise meanwhile, or there is no room left, the page is rendered again.
         """
-        known, settings = self._columns(), self._dynamodb.settings
+        known = self._selected.columns(self.schema["properties"])
+        settings = self._settings
         late = rendered.late
         clash = any(known.get(name, kind) != kind for name, kind in late.items())
         if clash or (late and len(known.keys() | late.keys()) > settings.max_attributes):
-            rendered = self._render(rendered.items)
+            rendered = self.render(rendered.items)
         fresh = {name: kind for name, kind in rendered.late.items() if name not in known}
         reserved = settings.reserved_field
         tags = rendered.reserved and reserved not in self.schema["properties"]
@@ -259,7 +313,13 @@ class DynamoDBStream(Stream):
             named = ", ".join(f"{name!r} ({kind})" for name, kind in list(fresh.items())[:SHOWN])
             more = f" and {len(fresh) - SHOWN} more" if len(fresh) > SHOWN else ""
             self.logger.info("The schema is widened by %s%s", named, more)
-        properties |= {name: column_schema.property_schema(kind) for name, kind in fresh.items()}
+        settings = self._settings
+        properties |= {
+            name: column_schema.property_schema(
+                kind, decimals=settings.decimals, binary=settings.binary_encoding
+            )
+            for name, kind in fresh.items()
+        }
         if reserved:
             properties[reserved] = column_schema.reserved_schema()
         self._schema = {**self.schema, "properties": properties}
@@ -274,27 +334,3 @@ class DynamoDBStream(Stream):
         self._stream_maps = None
         if self._writes:
             self._write_schema_message()
-
-    # State
-
-    @contextmanager
-    def _last_state(self) -> Iterator[None]:
-        """Write a STATE of all that is out when the table cannot be read on."""
-        try:
-            yield
-        except Error:
-            self._write_state()
-            raise
-
-    def _look_up(self) -> None:
-        self._dynamodb.stop_when_asked(self._write_state)
-        late = time.monotonic() - self._state_written >= STATE_SECONDS
-        if late or self._stateless_bytes >= STATE_BYTES:
-            self._write_state()
-
-    def _write_state(self) -> None:
-        self._state_written = time.monotonic()
-        self._stateless_bytes = 0
-        self.stream_state[STATE_KEY] = self.scan.bookmark.dump()
-        if self._writes:
-            self._dynamodb.state_writer.write_state(self.tap_state)

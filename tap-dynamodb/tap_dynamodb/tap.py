@@ -17,10 +17,11 @@ from dynamodb_core.errors import ConfigError, Error
 from dynamodb_core.scan import choose_workers
 from dynamodb_core.settings import discreet
 from dynamodb_core.wire import BotoWire
-from tap_dynamodb import discovery, sources
+from tap_dynamodb import discovery, naming, sources
 from tap_dynamodb.bookmarks import STATE_KEY
 from tap_dynamodb.emit import Emitter
 from tap_dynamodb.properties import CONFIG_JSONSCHEMA
+from tap_dynamodb.reading import TableReading
 from tap_dynamodb.settings import Settings
 from tap_dynamodb.streams import DynamoDBStream
 
@@ -66,7 +67,8 @@ class TapDynamoDB(Tap):
         self._raw_catalog: dict[str, Any] | None = catalog if isinstance(catalog, dict) else None
         self._signal: int | None = None
         self._streaming = False
-        self._finished: set[str] = set()
+        self._readings: dict[str, TableReading] = {}
+        self._finished: list[TableReading] = []
         super().__init__(catalog=copy.deepcopy(catalog), **arguments)
         self.emitter.written = self._leave_when_asked
 
@@ -154,18 +156,13 @@ class TapDynamoDB(Tap):
             return [self._catalogued(entry) for entry in self._raw_catalog.get("streams", ())]
         settings = self.settings
         found = sources.find(self.wire, settings)
-        names = discovery.stream_names(
-            [source.table.name for source in found], settings.stream_names
-        )
-        schemas = sources.schemas(self.wire, found, settings)
+        tables = [source.table for source in found]
+        sources.warn_of_strangers(settings, tables)
+        schemas = sources.schemas(self.wire, found, naming.stream_names(tables, settings), settings)
         return [
-            DynamoDBStream(
-                self,
-                name=names[source.table.name],
-                schema=schema,
-                reference=source.reference,
-            )
-            for source, schema in zip(found, schemas, strict=True)
+            self._stream(name, schema, source.reference)
+            for source, by_name in zip(found, schemas, strict=True)
+            for name, schema in by_name.items()
         ]
 
     @property
@@ -186,20 +183,33 @@ class TapDynamoDB(Tap):
         ]
         sources.require_choice(self.settings, names)
 
-    def finished(self, stream: DynamoDBStream) -> None:
-        """Note that a stream was read to its end.
+    def finished(self, reading: TableReading) -> None:
+        """Note that a table was read to its end.
 
         Until all are, a run that is started again skips those that are; afterwards the next run
         begins anew.
 
         Args:
-            stream: The stream.
+            reading: The read of the table.
         """
-        self._finished.add(stream.name)
-        selected = {name for name, each in self.streams.items() if each.selected}
-        if selected <= self._finished:
-            for name in selected:
-                self.streams[name].stream_state[STATE_KEY] = []
+        self._finished.append(reading)
+        read = {stream.name for each in self._finished for stream in each.streams}
+        if {name for name, each in self.streams.items() if each.selected} <= read:
+            for each in self._finished:
+                each.state[STATE_KEY] = []
+            self._say_what_is_not_deleted()
+
+    def _say_what_is_not_deleted(self) -> None:
+        if self.config.get("emit_activate_version_messages"):
+            self.logger.info(
+                "Full reads began with ACTIVATE_VERSION: a target that knows it removes the rows "
+                "that were not brought again"
+            )
+        else:
+            self.logger.info(
+                "Nothing was deleted downstream: what is no longer in DynamoDB stays there, unless "
+                "emit_activate_version_messages is set and the target knows it"
+            )
 
     @contextmanager
     def streaming(self) -> Iterator[None]:
@@ -245,7 +255,11 @@ class TapDynamoDB(Tap):
         reference = annotation.get("name") or given.get(name, name)
         if annotation.get("arn") in self.settings.tables:
             reference = annotation["arn"]
-        return DynamoDBStream(self, name=name, schema=entry["schema"], reference=reference)
+        return self._stream(name, entry["schema"], reference)
+
+    def _stream(self, name: str, schema: dict[str, Any], reference: str) -> DynamoDBStream:
+        reading = self._readings.setdefault(reference, TableReading(self, reference))
+        return DynamoDBStream(self, name=name, schema=schema, reading=reading)
 
 
 def _checked(option: str, file: IO[str] | None) -> IO[str] | None:

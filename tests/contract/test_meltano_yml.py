@@ -50,6 +50,8 @@ def about(name: str) -> dict[str, Any]:
 def kind(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return "options"
+    if schema.get("format") == "date-time":
+        return "date_iso8601"
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     [found] = [KINDS[name] for name in types if name != "null"]
     return found

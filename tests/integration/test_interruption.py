@@ -15,6 +15,7 @@ import pytest
 from demo.__main__ import plugin_environment
 from demo.compare import compare_tables
 from demo.items import SHAPES, ordinary
+from dynamodb_core.scan import shuffled
 from tests.engines import pipeline
 from tests.engines.tables import Tables
 
@@ -89,7 +90,10 @@ def key(item: Item) -> str:
 def claims(wire: Wire, table: str, state: dict[str, Any]) -> set[str]:
     """Return the keys of the items that a STATE says were read, as the engine divides the table."""
     [scan] = state["bookmarks"][table]["scan"]
-    ends: dict[int, Any] = {n: None for a, b in scan["finished"] for n in range(a, b + 1)}
+    order = shuffled(scan["segments"], scan["seed"])
+    ends: dict[int, Any] = {
+        order[place]: None for a, b in scan["finished"] for place in range(a, b + 1)
+    }
     ends |= dict(scan["places"])
     claimed: set[str] = set()
     for segment, end in ends.items():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dynamodb_core.scan import shuffled
 from tests.engines.tables import Tables
 from tests.engines.tap import PATIENCE, Command, Output, parse
 
@@ -68,6 +69,11 @@ def pages(wire: Wire, table: str, segment: int, limit: int = 1000) -> list[dict[
         request["ExclusiveStartKey"] = answers[-1]["LastEvaluatedKey"]
 
 
+SEED = 1
+ORDER = shuffled(SEGMENTS, SEED)
+"""Which segments stand at the places of which a state speaks."""
+
+
 def ids(answers: list[dict[str, Any]]) -> list[str]:
     return [item["id"]["S"] for answer in answers for item in answer["Items"]]
 
@@ -75,8 +81,9 @@ def ids(answers: list[dict[str, Any]]) -> list[str]:
 def state_of(wire: Wire, table: str, **more: Any) -> dict[str, Any]:
     scan = {
         "table_id": wire.describe(table)["TableId"],
+        "reads": {"item_format": "dynamodb_json"},
         "segments": SEGMENTS,
-        "seed": 1,
+        "seed": SEED,
         "began": "2026-11-21T12:00:00+00:00",
         "version": 1790000000,
         "finished": [],
@@ -90,7 +97,8 @@ def claimed(wire: Wire, table: str, state: dict[str, Any]) -> list[str]:
     """Return the items that a STATE says are out, as the engine divides the table."""
     (scan,) = state["bookmarks"][table]["scan"]
     assert scan["segments"] == SEGMENTS
-    done = [n for first, last in scan["finished"] for n in range(first, last + 1)]
+    order = shuffled(SEGMENTS, scan["seed"])
+    done = [order[n] for first, last in scan["finished"] for n in range(first, last + 1)]
     found = [one for n in done for one in ids(pages(wire, table, n))]
     for segment, key in scan["places"]:
         own = ids(pages(wire, table, segment))
@@ -104,13 +112,16 @@ def claimed(wire: Wire, table: str, state: dict[str, Any]) -> list[str]:
 def test_a_resumed_run_reads_only_the_segments_that_are_left(
     command: Command, large: Tables, table: str
 ) -> None:
-    first, *rest = pages(large.wire, table, 2, limit=30)
-    state = state_of(large.wire, table, finished=[[0, 1]], places=[[2, first["LastEvaluatedKey"]]])
+    begun, fresh = ORDER[2:]
+    first, *rest = pages(large.wire, table, begun, limit=30)
+    state = state_of(
+        large.wire, table, finished=[[0, 1]], places=[[begun, first["LastEvaluatedKey"]]]
+    )
     output = command(config(table), state=state)
     assert output.code == 0
-    left = ids(rest) + ids(pages(large.wire, table, 3))
+    left = ids(rest) + ids(pages(large.wire, table, fresh))
     assert sorted(record["id"] for record in output.records()) == sorted(left)
-    assert "Going on with the scan of 2026-11-21T12:00:00+00:00" in output.log
+    assert "Going on with the read of 2026-11-21T12:00:00+00:00" in output.log
     assert f"2 of {SEGMENTS} segments" in output.log
     assert f" {len(left)} items" in output.log
     assert output.state["bookmarks"][table]["scan"] == []
@@ -122,7 +133,7 @@ def test_the_number_of_segments_that_a_scan_began_with_is_kept(
     state = state_of(large.wire, table, finished=[[0, 2]])
     output = command(config(table, segments=9), state=state)
     assert sorted(record["id"] for record in output.records()) == sorted(
-        ids(pages(large.wire, table, 3))
+        ids(pages(large.wire, table, ORDER[3]))
     )
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_dynamodb import streams
+from dynamodb_core.scan import shuffled
+from tap_dynamodb import reading
 from tests.engines.scanned import Account, ScannedTable
 from tests.engines.tap import NEVER, Message, Output, sync
 
@@ -37,7 +38,7 @@ def run(account: Account, config: dict[str, Any], limit: int | None, **more: Any
     """Run the tap with a STATE after every block."""
     account.wire.calls.clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streams, "STATE_SECONDS", 0)
+        patch.setattr(reading, "STATE_SECONDS", 0)
         return sync(account.wire, config, limit=limit, **more)
 
 
@@ -86,7 +87,8 @@ def reads_only_what_is_left(account: Account, left: dict[str, dict[str, Any]]) -
             place = (call.request["TableName"], call.request["Segment"])
             begun.setdefault(place, call.request.get("ExclusiveStartKey"))
     for name, scan in left.items():
-        finished = {n for first, last in scan["finished"] for n in range(first, last + 1)}
+        order = shuffled(scan["segments"], scan["seed"])
+        finished = {order[n] for first, last in scan["finished"] for n in range(first, last + 1)}
         places = dict(scan["places"])
         read = {segment: key for (table, segment), key in begun.items() if table == name}
         assert read == {

@@ -19,11 +19,11 @@ from tap_dynamodb import column_schema
 from tap_dynamodb.emit import Emitter
 from tap_dynamodb.render import LineRenderer, RecordRenderer
 from tests.engines.scanned import Account, ScannedTable
-from tests.engines.tap import NEVER, sync
+from tests.engines.tap import NEVER, make, sync
 from tests.property import strategies as some
 
 if TYPE_CHECKING:
-    from dynamodb_core.layouts import Layout
+    from dynamodb_core.layouts import Binary, Layout
     from tap_dynamodb.render import Rendered
 
 NOW = datetime(2026, 11, 21, tzinfo=timezone.utc)
@@ -81,6 +81,7 @@ def test_plain(data: st.DataObject) -> None:
         open=data.draw(st.booleans()),
         limit=data.draw(st.sampled_from((0, 3, 8, 1000))),
         unknown=data.draw(st.sampled_from(("rest", "drop"))),
+        **data.draw(some.styles),
     )
     compare(pages, layout)
 
@@ -90,8 +91,10 @@ def test_packed_and_dynamodb_json(data: st.DataObject) -> None:
     keys = data.draw(some.keys)
     page = st.lists(some.keyed_items(keys), min_size=1, max_size=4)
     pages = data.draw(st.lists(page, min_size=1, max_size=3))
-    compare(pages, Packed(keys, "item", data.draw(st.sampled_from(("_dynamodb", None)))))
-    compare(pages, Typed(keys, "item"))
+    style = data.draw(some.styles)
+    reserved = data.draw(st.sampled_from(("_dynamodb", None)))
+    compare(pages, Packed(keys, "item", reserved, **style))
+    compare(pages, Typed(keys, "item", **style))
 
 
 configs = st.fixed_dictionaries(
@@ -101,6 +104,8 @@ configs = st.fixed_dictionaries(
         "max_attributes": st.sampled_from((1, 3, 8, 1000)),
         "sample_size": st.sampled_from((0, 1, 1000)),
         "reserved_field": st.sampled_from(("_dynamodb", "types")),
+        "decimals": st.sampled_from(("number", "number", "string")),
+        "binary_encoding": st.sampled_from(("base64", "base64", "base16")),
     }
 )
 
@@ -120,6 +125,31 @@ def test_the_whole_tap(items: list[Item], config: dict[str, Any]) -> None:
     assert columns[0].keys() - columns[1].keys() <= {config["reserved_field"]}
     for record in fast.records():
         assert record.keys() <= columns[0].keys()
+
+
+@settings(max_examples=60)
+@given(some.alike(), configs, st.data())
+def test_both_roads_leave_out_what_is_deselected(
+    items: list[Item], config: dict[str, Any], data: st.DataObject
+) -> None:
+    numbered = [{**item, "id": {"S": str(number)}} for number, item in enumerate(items)]
+    account = Account({"t": ScannedTable(numbered)})
+    given_ = {**config, "tables": ["t"], "segments": 1, "scan_workers": 1}
+    catalog = make(account.wire, given_).catalog_dict
+    metadata = {
+        part["breadcrumb"][-1]: part["metadata"]
+        for part in catalog["streams"][0]["metadata"]
+        if part["breadcrumb"]
+    }
+    left_out = data.draw(st.sets(st.sampled_from(sorted(metadata))))
+    for name in left_out:
+        metadata[name]["selected"] = False
+    fast = sync(account.wire, given_, catalog=catalog)
+    slow = sync(account.wire, given_, catalog=catalog, limit=NEVER)
+    assert fast.records() == slow.records()
+    assert len(fast.records()) == len(items)
+    for record in fast.records():
+        assert record.keys() & left_out <= {"id"}
 
 
 @settings(max_examples=60)
@@ -149,21 +179,23 @@ def test_no_road_loses_anything_however_the_pages_come(
             elif message["type"] == "RECORD":
                 assert message["record"].keys() <= schema["properties"].keys()
                 assert message["record"]["id"] not in back
-                back[message["record"]["id"]] = restored(message["record"], schema)
+                back[message["record"]["id"]] = restored(
+                    message["record"], schema, config["binary_encoding"]
+                )
         assert back.keys() == numbered.keys()
         for key, item in numbered.items():
             assert some.same_item(back[key]) == some.same_item(item)
 
 
-def restored(record: Item, schema: Item) -> Item:
+def restored(record: Item, schema: Item, binary: Binary) -> Item:
     """Return the item of a record by what the schema says of it."""
     annotation = schema["x-dynamodb-table"]
     keys = {part["name"]: part["type"] for part in annotation["key"]}
     reserved = annotation["reserved"]
     if annotation["item_format"] == "packed":
-        return from_packed(record, keys, reserved=reserved)
+        return from_packed(record, keys, reserved=reserved, binary=binary)
     if annotation["item_format"] == "dynamodb_json":
-        return from_typed(record, keys)
+        return from_typed(record, keys, binary=binary)
     types = column_schema.column_types(schema["properties"])
     types.pop(reserved, None)
-    return from_plain(record, types, reserved=reserved)
+    return from_plain(record, types, reserved=reserved, binary=binary)

@@ -143,7 +143,7 @@ def test_the_plan_stands_in_every_request() -> None:
                 "TotalSegments": 9,
                 "ConsistentRead": True,
                 "Limit": 50,
-                "ReturnConsumedCapacity": "TOTAL",
+                "ReturnConsumedCapacity": "INDEXES",
             }.items()
         )
     assert "ExclusiveStartKey" not in wire.calls[0].request

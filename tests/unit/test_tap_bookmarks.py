@@ -7,6 +7,7 @@ import pytest
 
 from dynamodb_core.errors import StateError
 from dynamodb_core.parts import Block, Part
+from dynamodb_core.scan import shuffled
 from dynamodb_core.table import Key, Table
 from tap_dynamodb.bookmarks import START_OVER, STATE_KEY, ScanBookmark, identify, ranges
 
@@ -33,7 +34,7 @@ def block(part: int, place: Any = None) -> Block[bytes]:
 
 def reloaded(one: ScanBookmark) -> ScanBookmark | None:
     state = json.loads(json.dumps({STATE_KEY: one.dump()}))
-    return ScanBookmark.load(state, TABLE)
+    return ScanBookmark.load(state, TABLE, {})
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_ranges(numbers: list[int], folded: list[list[int]]) -> None:
 
 @pytest.mark.parametrize("state", [{}, {STATE_KEY: []}, {STATE_KEY: None}, {"other": 1}])
 def test_no_scan_is_under_way(state: dict[str, Any]) -> None:
-    assert ScanBookmark.load(state, TABLE) is None
+    assert ScanBookmark.load(state, TABLE, {}) is None
 
 
 def test_a_bookmark_survives_json() -> None:
@@ -64,13 +65,32 @@ def test_the_state_is_a_list_that_meltano_replaces_whole() -> None:
     (entry,) = bookmark(finished={0, 1, 5}, places={3: PLACE}).dump()
     assert entry == {
         "table_id": "id-1",
+        "reads": {},
         "segments": 8,
         "seed": 5,
         "began": "2026-11-21T12:00:00+00:00",
         "version": 1790000000,
-        "finished": [[0, 1], [5, 5]],
+        "finished": places_of({0, 1, 5}),
         "places": [[3, PLACE]],
     }
+
+
+def places_of(numbers: set[int]) -> list[list[int]]:
+    """Return where segments of eight stand in the order of the bookmark's seed."""
+    order = shuffled(8, 5)
+    return ranges(order.index(number) for number in numbers)
+
+
+def test_a_state_is_small_however_many_segments_there_are() -> None:
+    one = bookmark(segments=10_000)
+    under_way = one.parts()
+    for part in under_way[:5_000:2] + under_way[1:4_980:2]:
+        one.advance(block(part.number))
+    assert len(one.dump()[0]["finished"]) <= 11
+    assert len(json.dumps(one.dump())) < 500
+    again = ScanBookmark.load({STATE_KEY: one.dump()}, TABLE, {})
+    assert again is not None
+    assert again.finished == one.finished
 
 
 def test_a_dump_does_not_change_when_the_bookmark_goes_on() -> None:
@@ -120,10 +140,38 @@ def test_another_seed_is_another_order() -> None:
     assert len(orders) > 10
 
 
+def test_a_range_of_segments_is_complete_by_itself() -> None:
+    one = bookmark(only=(2, 4), finished={3})
+    assert sorted(part.number for part in one.parts()) == [2, 4]
+    one.advance(block(4))
+    assert not one.complete
+    one.advance(block(2))
+    assert one.complete
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [({"index": "a"}, {}), ({}, {"index": "a"}), ({"index": "a"}, {"index": "b"})],
+)
+def test_the_state_of_another_way_of_reading_names_what_differs(
+    before: dict[str, str], now: dict[str, str]
+) -> None:
+    state = {STATE_KEY: bookmark(reads={**before, "filter": "d1"}).dump()}
+    with pytest.raises(StateError, match="was made with another index") as raised:
+        ScanBookmark.load(state, TABLE, {**now, "filter": "d1"})
+    assert raised.value.hint == f"Set index back to go on. {START_OVER}"
+
+
+def test_the_state_of_another_range_is_refused_by_its_segments() -> None:
+    state = {STATE_KEY: bookmark(places={7: PLACE}).dump()}
+    with pytest.raises(StateError, match="names segments that are not among its 8"):
+        ScanBookmark.load(state, TABLE, {}, only=(0, 3))
+
+
 def test_the_state_of_another_table_says_how_to_start_over() -> None:
     state = {STATE_KEY: bookmark(table_id="id-0").dump()}
     with pytest.raises(StateError) as raised:
-        ScanBookmark.load(state, TABLE)
+        ScanBookmark.load(state, TABLE, {})
     assert "orders" in raised.value.message
     assert "id-0" in raised.value.message
     assert raised.value.hint == START_OVER
@@ -161,9 +209,13 @@ ENTRY = bookmark(finished={0}, places={3: PLACE}).dump()[0]
         [{**ENTRY, "finished": [[-1, 2]]}],
         [{**ENTRY, "places": [[8, PLACE]]}],
         [{**ENTRY, "segments": 0}],
+        [{**ENTRY, "reads": []}],
+        [{**ENTRY, "began": "yesterday"}],
+        [{**ENTRY, "began": "2026-11-21T12:00:00"}],
+        [{**ENTRY, "began": None}],
     ],
 )
 def test_a_state_that_cannot_be_read_says_how_to_start_over(scan: Any) -> None:
     with pytest.raises(StateError) as raised:
-        ScanBookmark.load({STATE_KEY: scan}, TABLE)
+        ScanBookmark.load({STATE_KEY: scan}, TABLE, {})
     assert raised.value.hint == START_OVER

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,93 +13,19 @@ from dynamodb_core.table import Key, Table
 from tap_dynamodb.column_schema import TYPE, column_types, property_schema, reserved_schema
 from tap_dynamodb.discovery import (
     TABLE,
-    Seen,
-    columns,
     left_behind,
     reattach,
-    stream_names,
+    require_same,
+    sampled_schema,
     stream_schema,
 )
+from tap_dynamodb.sampled import Seen
 from tap_dynamodb.settings import Settings
-
-if TYPE_CHECKING:
-    from dynamodb_core.codec import Item
 
 KEY = Key(("pk", "sk"), ("S", "N"))
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"
 ORDERS = Table("orders", ARN, "id-1", KEY)
 PLAIN = Settings(aws=AwsSettings())
-VALUES: dict[str, Any] = {"S": "x", "N": "1", "B": "AA==", "BOOL": True, "NULL": True, "L": []}
-
-
-def seen(**counts: dict[str, int]) -> Seen:
-    """Return what a sample has shown, from counts such as `a={"S": 2, "N": 1}`."""
-    shown = Seen()
-    for name, kinds in counts.items():
-        for kind, count in kinds.items():
-            for _ in range(count):
-                shown.add({name: {kind: VALUES[kind]}})
-    return shown
-
-
-# What a sample shows, and the columns that follow
-
-
-def test_a_sample_counts_the_types_of_each_attribute() -> None:
-    shown = Seen().add({"a": {"S": "x"}, "b": {"N": "1"}}).add({"a": {"N": "1"}})
-    assert shown.counts == {"a": {"S": 1, "N": 1}, "b": {"N": 1}}
-
-
-def test_samples_merge_in_any_order() -> None:
-    one: Item = {"a": {"S": "x"}, "b": {"N": "1"}}
-    two: Item = {"a": {"N": "1"}, "c": {"L": []}}
-    together = Seen().add(one).add(two)
-    assert Seen().add(one).merge(Seen().add(two)) == together
-    assert Seen().add(two).merge(Seen().add(one)) == together
-    assert Seen().merge(together) == together
-
-
-def test_keys_come_first_with_the_types_of_the_key_then_attributes_by_name() -> None:
-    shown = seen(zebra={"S": 1}, apple={"N": 1}, pk={"S": 1}, sk={"N": 1})
-    assert list(columns(shown, KEY, 100).items()) == [
-        ("pk", "S"),
-        ("sk", "N"),
-        ("apple", "N"),
-        ("zebra", "S"),
-    ]
-
-
-def test_keys_are_columns_whatever_the_sample_shows() -> None:
-    assert columns(Seen(), KEY, 100) == {"pk": "S", "sk": "N"}
-    assert columns(seen(pk={"N": 9}), KEY, 100) == {"pk": "S", "sk": "N"}
-
-
-def test_an_attribute_of_several_types_gets_the_one_it_had_most_often() -> None:
-    shown = seen(a={"S": 1, "N": 2}, b={"N": 2, "S": 3})
-    assert columns(shown, KEY, 100) == {"pk": "S", "sk": "N", "a": "N", "b": "S"}
-
-
-def test_a_tie_is_decided_the_same_on_every_run() -> None:
-    assert columns(seen(a={"S": 2, "N": 2}), KEY, 100)["a"] == "N"
-    assert columns(seen(a={"N": 2, "S": 2}), KEY, 100)["a"] == "N"
-
-
-def test_null_decides_no_column() -> None:
-    shown = seen(never={"NULL": 5}, mostly={"NULL": 5, "BOOL": 1})
-    assert columns(shown, KEY, 100) == {"pk": "S", "sk": "N", "mostly": "BOOL"}
-
-
-def test_the_limit_keeps_what_was_seen_most_often_and_always_the_key() -> None:
-    shown = seen(a={"S": 1}, b={"S": 3}, c={"S": 1, "NULL": 1}, d={"S": 1})
-    assert columns(shown, KEY, 4) == {"pk": "S", "sk": "N", "b": "S", "c": "S"}
-    assert columns(shown, KEY, 5) == {"pk": "S", "sk": "N", "a": "S", "b": "S", "c": "S"}
-    assert columns(shown, KEY, 1) == {"pk": "S", "sk": "N"}
-
-
-def test_no_column_has_the_reserved_name() -> None:
-    shown = seen(_dynamodb={"S": 1}, a={"S": 1})
-    assert columns(shown, KEY, 100, "_dynamodb") == {"pk": "S", "sk": "N", "a": "S"}
-    assert "_dynamodb" in columns(shown, KEY, 100, None)
 
 
 # The JSON Schema
@@ -176,11 +103,98 @@ def test_the_table_that_it_comes_from_is_annotated(item_format: str) -> None:
         "id": "id-1",
         "region": "eu-west-1",
         "key": [{"name": "pk", "type": "S"}, {"name": "sk", "type": "N"}],
+        "index": None,
         "item_format": item_format,
         "item_field": "item",
         "reserved": "_dynamodb",
+        "decimals": "number",
+        "binary_encoding": "base64",
         "left_behind": [],
     }
+
+
+def test_index_and_entity_are_annotated() -> None:
+    settings = replace(PLAIN, index="by-date")
+    assert stream_schema(ORDERS, {}, settings)[TABLE]["index"] == "by-date"
+    assert stream_schema(ORDERS, {}, settings, "lines")[TABLE]["entity"] == "lines"
+    assert "entity" not in stream_schema(ORDERS, {}, settings)[TABLE]
+    assert sampled_schema(Seen(), ORDERS, settings, "lines")[TABLE]["entity"] == "lines"
+
+
+def test_a_plain_schema_follows_the_sample_within_the_settings() -> None:
+    shown = Seen().add({"a": {"S": "x"}, "b": {"NULL": True}, "_dynamodb": {"S": "x"}})
+    assert list(sampled_schema(shown, ORDERS, PLAIN)["properties"]) == ["pk", "sk", "a"]
+    settings = replace(PLAIN, type_tags=False, max_attributes=3)
+    assert list(sampled_schema(shown, ORDERS, settings)["properties"]) == ["pk", "sk", "_dynamodb"]
+
+
+@pytest.mark.parametrize("item_format", ["packed", "dynamodb_json"])
+def test_no_sample_changes_the_schema_of_the_other_formats(item_format: str) -> None:
+    settings = replace(PLAIN, item_format=item_format)
+    shown = Seen().add({"a": {"S": "x"}})
+    assert sampled_schema(shown, ORDERS, settings) == stream_schema(ORDERS, {}, settings)
+
+
+# Catalogs of another time
+
+
+ENTITY = ({"stream": "lines", "where": {"sk": {"equals": 1}}},)
+
+
+@pytest.mark.parametrize("entity", [None, "lines"])
+@pytest.mark.parametrize("item_format", ["plain", "packed", "dynamodb_json"])
+def test_a_catalog_of_the_same_settings_is_taken(item_format: str, entity: str | None) -> None:
+    settings = replace(
+        PLAIN, item_format=item_format, decimals="string", index="by-date", entities=ENTITY
+    )
+    schema = stream_schema(ORDERS, {"a": "S"}, settings, entity)
+    require_same(json.loads(json.dumps(schema)), ORDERS, settings)
+
+
+def test_a_catalog_without_annotations_is_taken() -> None:
+    require_same({"properties": {}}, ORDERS, PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("change", "member"),
+    [
+        ({"item_format": "packed"}, "item_format"),
+        ({"item_field": "body"}, "item_field"),
+        ({"reserved_field": "tags"}, "reserved"),
+        ({"type_tags": False}, "reserved"),
+        ({"decimals": "string"}, "decimals"),
+        ({"binary_encoding": "base16"}, "binary_encoding"),
+        ({"index": "by-date"}, "index"),
+    ],
+)
+@pytest.mark.parametrize("old", [False, True])
+def test_a_catalog_for_other_records_is_refused(
+    change: dict[str, Any], member: str, *, old: bool
+) -> None:
+    schema = stream_schema(ORDERS, {}, PLAIN)
+    if old:
+        for late in ("index", "decimals", "binary_encoding"):
+            del schema[TABLE][late]
+    require_same(schema, ORDERS, PLAIN)
+    now = replace(PLAIN, **change)
+    with pytest.raises(ConfigError, match=f"table orders was made for another {member}: "):
+        require_same(schema, ORDERS, now)
+    with pytest.raises(ConfigError, match=f"table orders was made for another {member}: "):
+        require_same(stream_schema(ORDERS, {}, now), ORDERS, PLAIN)
+
+
+def test_a_catalog_of_another_key_is_refused() -> None:
+    other = replace(ORDERS, key=Key(("pk",), ("S",)))
+    with pytest.raises(ConfigError, match="made for another key"):
+        require_same(stream_schema(other, {}, PLAIN), ORDERS, PLAIN)
+
+
+def test_a_catalog_of_an_entity_that_is_no_more_is_refused() -> None:
+    settings = replace(PLAIN, entities=ENTITY)
+    schema = stream_schema(ORDERS, {}, settings, "orders")
+    with pytest.raises(ConfigError, match="made for another entity: orders, now it is None"):
+        require_same(schema, ORDERS, settings)
+    require_same(stream_schema(ORDERS, {}, PLAIN), ORDERS, settings)
 
 
 def test_without_type_tags_no_reserved_field_is_annotated() -> None:
@@ -296,30 +310,3 @@ def test_a_schema_that_a_person_wrote_is_understood(schema: dict[str, Any], kind
 @pytest.mark.parametrize("schema", [{}, {"type": "null"}, {"type": ["null"]}, {TYPE: "X"}])
 def test_a_schema_that_says_nothing_is_no_column(schema: dict[str, Any]) -> None:
     assert column_types({"a": schema}) == {}
-
-
-# Names of streams
-
-
-def test_a_stream_has_its_tables_name_with_underscores_for_dashes() -> None:
-    assert stream_names(["a-b-c", "d.e", "F"], {}) == {"a-b-c": "a_b_c", "d.e": "d.e", "F": "F"}
-
-
-def test_a_given_name_is_taken_as_it_is() -> None:
-    assert stream_names(["a-b", "c"], {"a-b": "my-stream"}) == {"a-b": "my-stream", "c": "c"}
-
-
-@pytest.mark.parametrize(
-    ("tables", "given"),
-    [(["a-b", "a_b"], {}), (["a", "b"], {"b": "a"}), (["a", "b"], {"a": "x", "b": "x"})],
-)
-def test_tables_of_one_stream_name_are_an_error_that_says_how_to_set_an_alias(
-    tables: list[str], given: dict[str, str]
-) -> None:
-    with pytest.raises(ConfigError, match=f"Tables {tables[0]} and {tables[1]}") as raised:
-        stream_names(tables, given)
-    assert f'stream_names, for example {{"{tables[1]}": ' in raised.value.hint
-
-
-def test_the_example_of_that_error_is_a_way_out() -> None:
-    assert stream_names(["a-b", "a_b"], {"a_b": "a_b_2"}) == {"a-b": "a_b", "a_b": "a_b_2"}

@@ -7,6 +7,7 @@ import pytest
 
 from dynamodb_core.errors import ConfigError
 from dynamodb_core.settings import AWS_PROPERTIES, AwsSettings, discreet
+from tap_dynamodb.foreign import FOREIGN
 from tap_dynamodb.properties import CONFIG_JSONSCHEMA
 from tap_dynamodb.settings import Settings
 
@@ -14,18 +15,25 @@ PROPERTIES = CONFIG_JSONSCHEMA["properties"]
 OF_THE_SDK = {"emit_activate_version_messages"}
 """Settings that the SDK reads itself; declared here so that they are described."""
 OWN = [name for name in PROPERTIES if name not in AWS_PROPERTIES.keys() | OF_THE_SDK]
+EMPTY: dict[str, Any] = {
+    "tables": (),
+    "exclude_tables": (),
+    "stream_names": {},
+    "table_options": {},
+}
+OPTIONS = PROPERTIES["table_options"]["additionalProperties"]["properties"]
 
 
 def test_an_empty_configuration_gives_the_defaults_that_the_schema_names() -> None:
     settings = Settings.from_config({})
     for name in OWN:
         default = PROPERTIES[name].get("default")
-        assert getattr(settings, name) == (() if name.endswith("tables") else default), name
+        assert getattr(settings, name) == EMPTY.get(name, default), name
 
 
 def test_every_setting_of_the_schema_is_an_attribute_and_the_other_way_round() -> None:
     attributes = {field.name for field in dataclasses.fields(Settings)}
-    assert attributes == {*OWN, "aws"}
+    assert attributes == {*OWN, *OPTIONS, "aws"}
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -59,8 +67,14 @@ def test_what_is_given_is_taken() -> None:
         "scan_workers": 2,
         "read_capacity": 11,
         "consistent_read": True,
+        "skip_expired": True,
+        "decimals": "string",
+        "binary_encoding": "base16",
+        "start_date": "2026-01-01",
+        "replication_lookback_seconds": 0,
+        "table_options": {"a": {"index": "by_date"}},
     }
-    assert set(given) == set(OWN)
+    assert {*given, "segment_range"} == set(OWN)
     settings = Settings.from_config(given)
     for name, value in given.items():
         assert getattr(settings, name) == (tuple(value) if isinstance(value, list) else value)
@@ -72,9 +86,85 @@ def test_aws_settings_are_taken_out_of_the_same_configuration() -> None:
 
 
 def test_settings_of_the_sdk_are_left_to_the_sdk() -> None:
-    assert Settings.from_config({"stream_maps": {"a": {}}, "start_date": "x"}) == (
+    assert Settings.from_config({"stream_maps": {"a": {}}, "flattening_enabled": True}) == (
         Settings.from_config({})
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"), [("0-0", (0, 0)), ("0-249", (0, 249)), ("750-999", (750, 999))]
+)
+def test_a_range_of_segments(text: str, numbers: tuple[int, int]) -> None:
+    settings = Settings.from_config({"segments": 1000, "segment_range": text})
+    assert settings.segment_range == numbers
+
+
+@pytest.mark.parametrize(
+    ("config", "complaint"),
+    [
+        ({"segment_range": "0-3"}, "Set segments to the same number on every machine"),
+        ({"segments": 4, "segment_range": "0-4"}, "Segments are counted from 0 to 3"),
+        ({"segments": 4, "segment_range": "3-2"}, "3-2 is no range of 4 segments"),
+        ({"table_options": {"t": {"segment_range": "0-3"}}}, "Set segments"),
+    ],
+)
+def test_a_range_that_is_none_is_refused(config: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        Settings.from_config(config)
+
+
+# What holds for one table
+
+ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"
+
+
+def test_options_hold_for_the_tables_that_they_name() -> None:
+    settings = Settings.from_config(
+        {"segments": 2, "table_options": {"orders": {"segments": 9, "index": "by_date"}}}
+    )
+    assert settings.for_table("users") == settings
+    orders = settings.for_table("orders")
+    assert (orders.segments, orders.index) == (9, "by_date")
+
+
+def test_a_name_goes_over_patterns_and_an_arn_over_both() -> None:
+    options = {
+        ARN: {"sample_size": 3},
+        "orders": {"sample_size": 2, "index": "named"},
+        "ord*": {"sample_size": 1, "index": "matched", "skip_expired": True},
+        "*": {"max_attributes": 5, "skip_expired": False},
+    }
+    orders = Settings.from_config({"table_options": options}).for_table("orders", ARN)
+    assert (orders.sample_size, orders.index, orders.max_attributes) == (3, "named", 5)
+    assert orders.skip_expired is False
+
+
+def test_options_have_no_defaults_that_would_go_over_what_is_set_for_all() -> None:
+    assert not [name for name, schema in OPTIONS.items() if "default" in schema]
+
+
+def test_what_contradicts_itself_for_one_table_only_is_refused_at_the_start() -> None:
+    with pytest.raises(ConfigError, match="item_field and reserved_field are both _dynamodb"):
+        Settings.from_config({"table_options": {"t": {"item_field": "_dynamodb"}}})
+
+
+# Settings of other taps
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_setting_of_another_tap_says_what_to_do_instead(name: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        Settings.from_config({name: "value"})
+    assert name in raised.value.message
+    assert raised.value.hint == FOREIGN[name]
+    assert Settings.from_config({name: None}) == Settings.from_config({})
+
+
+def test_what_is_advised_instead_is_there() -> None:
+    words = " ".join(FOREIGN.values()).replace(",", " ").replace(":", " ").split()
+    advised = {word for word in words if "_" in word}
+    assert advised <= {*PROPERTIES, *OPTIONS}
+    assert not FOREIGN.keys() & PROPERTIES.keys()
 
 
 def test_one_name_for_two_fields_is_refused() -> None:
@@ -89,11 +179,11 @@ def test_batch_is_refused_as_long_as_there_is_none() -> None:
 
 def test_no_secret_is_in_the_text_of_the_settings() -> None:
     secrets = {
-        name: f"hush-{name}" for name, schema in AWS_PROPERTIES.items() if "secret" in schema
+        name: f"http://hush-{name}" for name, schema in AWS_PROPERTIES.items() if "secret" in schema
     }
     assert set(secrets) >= {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
     settings = Settings.from_config(secrets)
-    assert settings.aws.secret_access_key == "hush-aws_secret_access_key"
+    assert settings.aws.secret_access_key == "http://hush-aws_secret_access_key"
     assert "hush" not in f"{settings!r} {settings}"
 
 

@@ -13,7 +13,7 @@ from tap_dynamodb.settings import Settings
 from tests.engines.scanned import Account, ScannedTable, arn
 
 if TYPE_CHECKING:
-    from tap_dynamodb.discovery import Seen
+    import msgspec
 
 NAMES = ("dev-users", "orders", "orders_archive", "prod-users", "Orders")
 DENIED = AccessError("DescribeTable on table orders is refused")
@@ -190,7 +190,7 @@ def items(count: int) -> list[dict[str, Any]]:
     return [{"id": {"S": str(n)}, f"a{n % 3}": {"N": "1"}} for n in range(count)]
 
 
-def sampled(size: int, count: int = 100, **more: Any) -> tuple[Account, Seen]:
+def sampled(size: int, count: int = 100, **more: Any) -> tuple[Account, list[msgspec.Raw]]:
     here = Account({"t": ScannedTable(items(count), page=1000)})
     (source,) = sources.find(here.wire, settings("t"))
     return here, sources.sample(here.wire, source, settings("t", sample_size=size, **more))
@@ -203,13 +203,13 @@ def test_a_sample_is_bounded_and_comes_from_several_places(size: int, scans: int
     assert [request["Segment"] for request in requests] == list(range(scans))
     assert {request["TotalSegments"] for request in requests} == {scans}
     assert size <= sum(request["Limit"] for request in requests) < size + scans
-    assert seen.counts["id"]["S"] == min(sum(request["Limit"] for request in requests), 100)
+    assert len(seen) == min(sum(request["Limit"] for request in requests), 100)
 
 
 def test_a_sample_of_none_reads_nothing() -> None:
     here, seen = sampled(0)
     assert here.calls("Scan") == []
-    assert seen.counts == {}
+    assert seen == []
 
 
 def test_a_sample_reads_no_second_page() -> None:
@@ -217,7 +217,7 @@ def test_a_sample_reads_no_second_page() -> None:
     (source,) = sources.find(here.wire, settings("t"))
     seen = sources.sample(here.wire, source, settings("t"))
     assert len(here.calls("Scan")) == 4
-    assert seen.counts["id"]["S"] == 8
+    assert len(seen) == 8
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,8 @@ def test_a_sample_reads_no_second_page() -> None:
 def test_only_plain_is_sampled(item_format: str, scans: int) -> None:
     here = Account({"t": ScannedTable(items(100))})
     chosen = settings("t", item_format=item_format)
-    (schema,) = sources.schemas(here.wire, sources.find(here.wire, chosen), chosen)
+    found = sources.find(here.wire, chosen)
+    schema = sources.schemas(here.wire, found, ["own"], chosen)[0]["own"]
     assert len(here.calls("Scan")) == scans
     columns = {"id", "a0", "a1", "a2"} if item_format == "plain" else {"id", "item"}
     assert columns <= schema["properties"].keys()
@@ -236,10 +237,11 @@ def test_schemas_are_in_the_order_of_the_tables() -> None:
     here = account()
     chosen = settings("*", item_format="dynamodb_json")
     found = sources.find(here.wire, chosen)
-    schemas = sources.schemas(here.wire, found, chosen)
-    assert [schema["x-dynamodb-table"]["name"] for schema in schemas] == [
-        source.table.name for source in found
-    ]
+    names = [source.table.name for source in found]
+    schemas = sources.schemas(here.wire, found, names, chosen)
+    assert [
+        schema["x-dynamodb-table"]["name"] for by_name in schemas for schema in by_name.values()
+    ] == [source.table.name for source in found]
 
 
 @pytest.mark.parametrize(

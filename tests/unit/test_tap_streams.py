@@ -19,13 +19,14 @@ from dynamodb_core.errors import ConfigError, ServiceError
 from dynamodb_core.progress import Progress
 from tap_dynamodb import scanning
 from tap_dynamodb.misfits import SHOWN as MISFIT_WARNINGS
+from tap_dynamodb.reading import Page, TableReading
 from tap_dynamodb.streams import DynamoDBStream
 from tests.engines.scanned import Account, ScannedTable
 from tests.engines.scripted import Clock
 from tests.engines.tap import NEVER, Output, make, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import msgspec
 
@@ -80,15 +81,19 @@ def catalog_of(account: Account, **config: Any) -> dict[str, Any]:
 @pytest.fixture
 def together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let eight workers render a page each before the first of them is fitted to the columns."""
-    barrier, render = threading.Barrier(8, timeout=10), DynamoDBStream._render
+    barrier, convert = threading.Barrier(8, timeout=10), TableReading._convert
 
-    def rendered(stream: DynamoDBStream, items: Sequence[msgspec.Raw]) -> Rendered:
-        page = render(stream, items)
+    def converted(
+        reading: TableReading,
+        opened: Mapping[str, DynamoDBStream],
+        items: Sequence[msgspec.Raw],
+    ) -> Page:
+        page = convert(reading, opened, items)
         if threading.current_thread() is not threading.main_thread():
             barrier.wait()
         return page
 
-    monkeypatch.setattr(DynamoDBStream, "_render", rendered)
+    monkeypatch.setattr(TableReading, "_convert", converted)
 
 
 # Late attributes
@@ -142,13 +147,13 @@ def test_a_page_is_rendered_once_when_the_columns_are_full(
     items = [{f"a{n}": {"N": str(n)}} for n in range(9)]
     config = {**CONFIG, "sample_size": 1, "max_attributes": 2}
     stream = stream_of(table(*items, page=1), config)
-    render, pages = stream._render, []
+    render, pages = stream.render, []
 
     def counted(items: Sequence[msgspec.Raw]) -> Rendered:
         pages.append(items)
         return render(items)
 
-    monkeypatch.setattr(stream, "_render", counted)
+    monkeypatch.setattr(stream, "render", counted)
     assert len(list(stream.get_records(None))) == 9
     assert len(pages) == 9
 
@@ -346,7 +351,7 @@ def test_the_fast_road_is_taken_when_nothing_asks_for_the_sdk(
     assert stream._nothing_asks_for_the_sdk() is fast
 
 
-def test_a_record_limit_and_a_deselected_property_take_the_sdks_road() -> None:
+def test_a_record_limit_takes_the_sdks_road_and_deselection_does_not_in_plain() -> None:
     account = table({"n": {"N": "1"}})
     stream = stream_of(account, CONFIG)
     assert type(stream.stream_maps[0]) is SameRecordTransform
@@ -354,7 +359,10 @@ def test_a_record_limit_and_a_deselected_property_take_the_sdks_road() -> None:
     stream.ABORT_AT_RECORD_COUNT = 5
     assert not stream._nothing_asks_for_the_sdk()
     catalog = deselected(catalog_of(account), "n")
-    assert not stream_of(account, CONFIG, catalog=catalog)._nothing_asks_for_the_sdk()
+    assert stream_of(account, CONFIG, catalog=catalog)._nothing_asks_for_the_sdk()
+    packed = {**CONFIG, "item_format": "packed"}
+    catalog = deselected(catalog_of(account, item_format="packed"), "item")
+    assert not stream_of(account, packed, catalog=catalog)._nothing_asks_for_the_sdk()
 
 
 # Selection
@@ -459,8 +467,8 @@ def test_a_record_limit_ends_the_stream_and_moves_no_bookmark() -> None:
     assert [next(records)["id"] for _ in range(6)] == ["i0", "i1", "i2", "i3", "i4", "i5"]
     with pytest.raises(AbortedSyncFailedException):
         next(records)
-    assert stream.scan.bookmark.places == {0: {"id": {"S": "i3"}}}
-    assert not stream.scan.bookmark.finished
+    assert stream.reading.scan.bookmark.places == {0: {"id": {"S": "i3"}}}
+    assert not stream.reading.scan.bookmark.finished
 
 
 # ACTIVATE_VERSION
@@ -491,6 +499,7 @@ def test_a_resumed_scan_keeps_the_version_that_it_began_with(limit: int | None) 
     account = table(*({} for _ in range(4)))
     scan = {
         "table_id": account.tables["t"].table_id,
+        "reads": {},
         "segments": 2,
         "seed": 1,
         "began": "2026-01-01T00:00:00+00:00",
@@ -518,7 +527,7 @@ def test_another_replication_method_is_an_error_that_says_what_to_do() -> None:
     catalog["streams"][0]["replication_method"] = "LOG_BASED"
     stream = stream_of(account, CONFIG, catalog=catalog)
     with pytest.raises(ConfigError, match="asks for LOG_BASED replication"):
-        _ = stream.scan
+        _ = stream.reading.scan
 
 
 # A catalog in hand
@@ -564,7 +573,7 @@ def test_a_catalog_for_another_form_of_records_is_refused(
     catalog = catalog_of(account)
     stream = stream_of(account, {**CONFIG, **change}, catalog=catalog)
     with pytest.raises(ConfigError, match=f"made for another {member}"):
-        _ = stream.scan
+        _ = stream.reading.scan
 
 
 def test_a_catalog_of_a_table_with_another_key_is_refused() -> None:
@@ -573,7 +582,7 @@ def test_a_catalog_of_a_table_with_another_key_is_refused() -> None:
     account.tables["t"] = ScannedTable(key=(("id", "S"), ("n", "N")))
     stream = stream_of(account, CONFIG, catalog=catalog)
     with pytest.raises(ConfigError, match="made for another key"):
-        _ = stream.scan
+        _ = stream.reading.scan
 
 
 # Several streams

@@ -1,0 +1,265 @@
+"""The one read of a table that all of its streams share: the loop over blocks.
+
+A table has one stream, or with `entities` several: then one scan is paid for, each page of it is
+split, and each part of the page goes to its stream. The table's own stream holds the state.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dynamodb_core import tables
+from dynamodb_core.errors import ConfigError, Error
+from dynamodb_core.expired import Expiry
+from tap_dynamodb import sources
+from tap_dynamodb.bookmarks import STATE_KEY
+from tap_dynamodb.entities import Entities
+from tap_dynamodb.increment import Increment
+from tap_dynamodb.incremental import STATE_KEY as INCREMENTAL_KEY
+from tap_dynamodb.scanning import TableScan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import msgspec
+
+    from tap_dynamodb.render import Rendered
+    from tap_dynamodb.seen import Seen
+    from tap_dynamodb.settings import Settings
+    from tap_dynamodb.sources import Source
+    from tap_dynamodb.streams import DynamoDBStream
+    from tap_dynamodb.tap import TapDynamoDB
+
+STATE_SECONDS = 2.0
+STATE_BYTES = 1_000_000
+"""At the latest after so many seconds, or bytes of records, a STATE says how far they go."""
+
+
+class Page(NamedTuple):
+    """What a worker made of a page of items.
+
+    Attributes:
+        parts: What became of the items of each stream.
+        expired: How many items were left out as they have expired.
+        seen: What the items said about the replication key, where there is one.
+    """
+
+    parts: Mapping[str, Rendered]
+    expired: int
+    seen: Seen | None
+
+
+class TableReading:
+    """The read of one table. It describes the table when it is first asked for something of it.
+
+    Args:
+        tap: The tap it belongs to.
+        reference: Name or ARN of the table.
+    """
+
+    def __init__(self, tap: TapDynamoDB, reference: str) -> None:
+        self.streams: list[DynamoDBStream] = []
+        self.done = False
+        self._tap = tap
+        self._reference = reference
+        # Pages are fetched side by side and rendered one by one: threads that compute at the same
+        # time only wrest the interpreter from each other.
+        self._rendering = threading.Lock()
+        self._state_written = time.monotonic()
+        self._stateless_bytes = 0
+
+    @property
+    def holder(self) -> DynamoDBStream:
+        """The stream whose state says how far the read is: the table's own, where it is there."""
+        return next((each for each in self.streams if each.entity is None), self.streams[0])
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The state of the holder, to be written to."""
+        state: dict[str, Any] = self.holder.stream_state
+        return state
+
+    @cached_property
+    def source(self) -> Source:
+        """The table, described."""
+        return sources.describe(self._tap.wire, self._reference)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The table's own settings."""
+        return self._tap.settings.for_table(self.source.table.name, self.source.table.arn)
+
+    @cached_property
+    def scan(self) -> TableScan:
+        """The scan that this run begins or goes on with."""
+        chosen = [stream for stream in self.streams if stream.selected]
+        for stream in chosen:
+            stream.check()
+        keys = {stream.read_by for stream in chosen}
+        if len(keys) > 1:
+            raise ConfigError(
+                f"The streams of table {self.source.table.name}, which is read once for all of "
+                f"them, ask for different replication keys: {', '.join(map(str, keys))}",
+                "Give them one replication method and key",
+            )
+        return TableScan(
+            self.source,
+            self.settings,
+            self.state,
+            version=self.holder.begun_at,
+            replication_key=keys.pop() if keys else None,
+        )
+
+    @cached_property
+    def increment(self) -> Increment | None:
+        """What is read since the last time; None where the table is read whole."""
+        key = self.scan.replication_key
+        if key is None:
+            return None
+        return Increment(self.scan, self.settings, self.state, key, self.holder.column_type(key))
+
+    @cached_property
+    def entities(self) -> Entities | None:
+        """How items are told apart; None where the table has one stream."""
+        if not self.settings.entities:
+            return None
+        return Entities.of(self.settings.entities, self.holder.name)
+
+    @cached_property
+    def expiry(self) -> Expiry | None:
+        """Tells expired items; None where nothing expires, or nobody asked."""
+        if not self.settings.skip_expired:
+            return None
+        attribute = tables.ttl_attribute(self._tap.wire, self._reference)
+        if attribute is None:
+            self.holder.log("Nothing in table %s expires: it has no TTL", self.source.table.name)
+            return None
+        return Expiry(attribute)
+
+    def join(self, stream: DynamoDBStream) -> TableReading:
+        """Add a stream; return the reading that it has joined, which may be a new one.
+
+        A table's own stream that is in the catalog twice is read twice, as each has its state.
+        """
+        if stream.entity is None and any(each.entity is None for each in self.streams):
+            other = TableReading(self._tap, self._reference)
+            other.streams.append(stream)
+            return other
+        self.streams.append(stream)
+        return self
+
+    def records(self, asked: DynamoDBStream, *, write: bool) -> Iterator[dict[str, Any]]:
+        """Read what is left of the table for all its selected streams.
+
+        Args:
+            asked: The stream that the SDK syncs; the others are synced along with it.
+            write: Whether messages go to stdout.
+
+        Yields:
+            The records of the stream that was asked for, of the SDK's road.
+        """
+        if self.done:
+            return
+        along = [s for s in self.streams if s is not asked and s.selected] if write else []
+        opened = {stream.name: stream for stream in (asked, *along)}
+        for stream in along:
+            stream.announce()
+        _ = self.scan  # what is wrong is said before anything is opened
+        for stream in opened.values():
+            stream.open(write=write)
+        increment = self.increment
+        plan = self.scan.plan(
+            self._attributes(list(opened.values())),
+            increment.bounds(self._tap.wire) if increment else None,
+            ordered=increment is not None and increment.ordered,
+        )
+        expired = 0
+        with ExitStack() as stack:
+            for stream in opened.values():
+                stack.enter_context(stream.counting())
+            stack.enter_context(self._tap.streaming())
+            stack.enter_context(self._last_state(write=write))
+            for block in self.scan.blocks(
+                self._tap.wire,
+                plan,
+                partial(self._convert, opened),
+                lambda: self._look_up(write=write),
+                self.holder.logger,
+            ):
+                expired += block.payload.expired
+                for name, rendered in block.payload.parts.items():
+                    stream = opened[name]
+                    self._stateless_bytes += len(rendered.lines)
+                    for record in stream.take(rendered):
+                        if stream is asked:
+                            yield record
+                if increment and block.payload.seen:
+                    increment.advance(block.part, block.payload.seen)
+            for stream in opened.values():
+                stream.close()
+            if self.expiry is not None:
+                self.holder.log(
+                    "%s items have expired (attribute %r) and were left out",
+                    f"{expired:,}",
+                    self.expiry.attribute,
+                )
+            if increment:
+                self.state[INCREMENTAL_KEY] = increment.complete()
+                if said := increment.marks.tally.line(increment.key):
+                    self.holder.log("%s", said)
+            self.done = write
+            self._write_state(write=write)
+            self._tap.finished(self)
+
+    def _attributes(self, opened: Sequence[DynamoDBStream]) -> list[str] | None:
+        """Return the attributes that must be read; None for all."""
+        wanted: dict[str, None] = dict.fromkeys(self.source.table.key.names)
+        for stream in opened:
+            selected = stream.wanted()
+            if selected is None:
+                return None
+            wanted |= dict.fromkeys(selected)
+        if self.entities is not None:
+            wanted |= dict.fromkeys(sorted(self.entities.attributes))
+        if self.expiry is not None:
+            wanted[self.expiry.attribute] = None
+        if self.increment is not None:
+            wanted[self.increment.key] = None
+        return list(wanted)
+
+    def _convert(self, opened: Mapping[str, DynamoDBStream], items: Sequence[msgspec.Raw]) -> Page:
+        """Convert a page; runs in a worker."""
+        with self._rendering:
+            living = items if self.expiry is None else self.expiry.living(items)
+            split = self.entities.split(living) if self.entities else {self.holder.name: living}
+            parts = {
+                name: opened[name].render(some) for name, some in split.items() if name in opened
+            }
+            seen = self.increment.observe(items) if self.increment else None
+            return Page(parts, len(items) - len(living), seen)
+
+    @contextmanager
+    def _last_state(self, *, write: bool) -> Iterator[None]:
+        """Write a STATE of all that is out when the table cannot be read on."""
+        try:
+            yield
+        except Error:
+            self._write_state(write=write)
+            raise
+
+    def _look_up(self, *, write: bool) -> None:
+        self._tap.stop_when_asked(lambda: self._write_state(write=write))
+        late = time.monotonic() - self._state_written >= STATE_SECONDS
+        if late or self._stateless_bytes >= STATE_BYTES:
+            self._write_state(write=write)
+
+    def _write_state(self, *, write: bool) -> None:
+        self._state_written = time.monotonic()
+        self._stateless_bytes = 0
+        self.state[STATE_KEY] = self.scan.bookmark.dump()
+        if write:
+            self._tap.state_writer.write_state(self._tap.state)
