@@ -7,14 +7,19 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks import report
 from benchmarks.client import FORMATS, Bench, Scale
 from benchmarks.measure import ROOT, BenchmarkError
+from benchmarks.memory import MIX, memory
 from benchmarks.mixes import MIXES
 from benchmarks.pair import pairs
 from demo import guard
 from tests.engines.pages import Pages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PAGE = ROOT / "docs" / "performance.md"
 
@@ -25,6 +30,8 @@ WHOLE = Scale(
     tap_pages=(48, 8),
     target_pages=(16, 3),
     pair_items={"flat": 20_000, "nested": 4_000},
+    memory_pages=(2, 808),  # ten thousand items and five million
+    many_segments=10_000,
 )
 QUICK = Scale(
     mixes=("flat", "nested"),
@@ -33,6 +40,8 @@ QUICK = Scale(
     tap_pages=(32, 4),
     target_pages=(8, 1),
     pair_items={"flat": 3_000},
+    memory_pages=(2, 81),
+    many_segments=1_000,
 )
 
 
@@ -42,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a look, in less than a minute")
     parser.add_argument("--markdown", action="store_true", help=f"put the figures into {PAGE.name}")
     parser.add_argument("--rounds", type=int, help="how often each program runs")
-    parser.add_argument("--only", choices=("tap", "target", "pair"), help="one part")
+    parser.add_argument("--only", choices=("tap", "target", "pair", "memory"), help="one part")
     options = parser.parse_args(arguments)
     scale = QUICK if options.quick else WHOLE
     if options.rounds:
@@ -52,29 +61,47 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         bench = Bench(scale, Path(folder), _say)
         try:
-            bench.measure_start_up()
-            parts = {
-                "tap": ("The tap against boto loop, start-up left out", bench.taps),
-                "target": ("The target against SDK loader, start-up left out", bench.targets),
-                "pair": ("The pair on ministack, start-up included", lambda: pairs(bench)),
+            if options.only != "memory":
+                bench.measure_start_up()
+            parts: dict[str, tuple[str, Callable[[], report.Table]]] = {
+                "tap": (
+                    "The tap against boto loop, start-up left out",
+                    lambda: report.comparison(bench.taps()),
+                ),
+                "target": (
+                    "The target against SDK loader, start-up left out",
+                    lambda: report.comparison(bench.targets()),
+                ),
+                "pair": (
+                    "The pair on ministack, start-up included",
+                    lambda: report.comparison(pairs(bench)),
+                ),
+                "memory": ("The tap's memory", lambda: report.memory(memory(bench))),
             }
             tables = [
-                (title, report.comparison(measure()))
+                (title, measure())
                 for name, (title, measure) in parts.items()
                 if options.only in (None, name)
             ]
         except BenchmarkError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
-    tables.append(("Start-up", report.start_ups(bench.start_ups)))
-    about = report.about({mix: Pages(mix, 1).item_bytes for mix in scale.mixes})
+    if bench.start_ups:
+        tables.append(("Start-up", report.start_ups(bench.start_ups)))
+    mixes = (MIX,) if options.only == "memory" else scale.mixes
+    about = report.about({mix: Pages(mix, 1).item_bytes for mix in mixes})
     print(f"\n{about}")
     for title, table in tables:
         print(f"\n{title}\n\n{report.text(table)}")
     print(f"\nTook {time.monotonic() - began:.0f} s.")
     if options.markdown:
-        figures = [about, *(f"### {title}\n\n{report.markdown(table)}" for title, table in tables)]
-        report.replace(PAGE, "\n\n".join(figures))
+        parts_of_page = {title: report.markdown(table) for title, table in tables}
+        if options.only:
+            title = tables[0][0]
+            report.replace_part(PAGE, title, f"{about}\n\n{parts_of_page[title]}")
+        else:
+            figures = [f"### {title}\n\n{table}" for title, table in parts_of_page.items()]
+            report.replace(PAGE, "\n\n".join([about, *figures]))
     return 0
 
 

@@ -39,6 +39,8 @@ class Scale:
         tap_pages: Pages of 1 MB that the tap reads, and its baseline.
         target_pages: Pages of 1 MB that are written by the target, and by its baseline.
         pair_items: Items that the pair moves on the real engine, by mix.
+        memory_pages: Pages of 1 MB of the short and of the long table whose scan's memory is taken.
+        many_segments: Into how many segments the long one is divided once more.
     """
 
     mixes: Sequence[str]
@@ -47,6 +49,8 @@ class Scale:
     tap_pages: tuple[int, int]
     target_pages: tuple[int, int]
     pair_items: Mapping[str, int]
+    memory_pages: tuple[int, int]
+    many_segments: int
 
 
 class Bench:

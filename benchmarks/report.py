@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from benchmarks.compare import Row
     from benchmarks.measure import Taken
+    from benchmarks.memory import Row as MemoryRow
 
 BEGIN = "<!-- figures: written by `make benchmark ARGS=--markdown` -->"
 END = "<!-- end of figures -->"
@@ -77,6 +79,25 @@ def _row(row: Row) -> list[str]:
     ]
 
 
+def memory(rows: Sequence[MemoryRow]) -> Table:
+    """Return a table of what was held in memory."""
+    head = ["items", "program", "peak MB", "more, MB", "STATEs", "largest STATE, bytes"]
+    return [
+        head,
+        *(
+            [
+                f"{row.held.records:,}",
+                row.name,
+                f"{row.held.peak / 1e6:.0f}",
+                "" if row.more is None else f"{row.more / 1e6:+.0f}",
+                f"{row.held.states:,}",
+                f"{row.held.largest_state:,}",
+            ]
+            for row in rows
+        ),
+    ]
+
+
 def text(table: Table) -> str:
     """Return a table for a terminal."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -109,6 +130,28 @@ def replace(path: Path, figures: str) -> None:
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     path.write_text(f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}")
+
+
+def replace_part(path: Path, title: str, figures: str) -> None:
+    """Replace one part of a page's figures, or put it behind the others, and leave these alone.
+
+    Args:
+        path: The page.
+        title: Of the part.
+        figures: Markdown.
+    """
+    page = path.read_text()
+    before, _, rest = page.partition(BEGIN)
+    kept, _, after = rest.partition(END)
+    parts = re.split(r"\n+(?=### )", kept.rstrip())
+    new = f"### {title}\n\n{figures}"
+    places = [n for n, part in enumerate(parts) if part.startswith(f"### {title}\n")]
+    if places:
+        parts[places[0]] = new
+    else:
+        parts.append(new)
+    joined = "\n\n".join(parts)
+    path.write_text(f"{before}{BEGIN}{joined}\n\n{END}{after}")
 
 
 def _short(number: float) -> str:

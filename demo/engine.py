@@ -71,16 +71,32 @@ class Engine:
 
 def install() -> Path:
     """Make the engine's environment when it is missing or outdated; return its Python."""
-    python = _ENVIRONMENT / "bin" / "python"
-    stamp = _ENVIRONMENT / "requirements.txt"
-    wanted = _REQUIREMENTS.read_text()
+    return make_environment(_ENVIRONMENT, _REQUIREMENTS)
+
+
+def make_environment(folder: Path, requirements: Path) -> Path:
+    """Make a virtual environment of its own when it is missing or outdated.
+
+    Args:
+        folder: Where it stands, in `HOME`.
+        requirements: The file that pins all that is installed there.
+
+    Returns:
+        Its Python.
+
+    Raises:
+        EngineError: It could not be made.
+    """
+    python = folder / "bin" / "python"
+    stamp = folder / "requirements.txt"
+    wanted = requirements.read_text()
     HOME.mkdir(exist_ok=True)
     with (HOME / "install.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (python.exists() and stamp.exists() and stamp.read_text() == wanted):
-            shutil.rmtree(_ENVIRONMENT, ignore_errors=True)
-            _uv("venv", "--python", sys.executable, str(_ENVIRONMENT))
-            _uv("pip", "install", "--python", str(python), "-r", str(_REQUIREMENTS))
+            shutil.rmtree(folder, ignore_errors=True)
+            _uv("venv", "--python", sys.executable, str(folder))
+            _uv("pip", "install", "--python", str(python), "-r", str(requirements))
             stamp.write_text(wanted)
     return python
 

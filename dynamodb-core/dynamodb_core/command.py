@@ -1,4 +1,4 @@
-"""What every command of ours does around its work: errors as one line, and a calm collector."""
+"""What every command of ours does around its work: errors as one line, one heap, a calm collector."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+from dynamodb_core import heap
 from dynamodb_core.errors import Error
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def run(main: Callable[[], object], name: str) -> NoReturn:
     """
     for chatty in ("boto3", "botocore", "urllib3"):  # at DEBUG they write down session tokens
         logging.getLogger(chatty).setLevel(logging.INFO)
+    heap.share()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 50)
     try:

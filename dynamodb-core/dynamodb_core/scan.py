@@ -111,19 +111,22 @@ def read_part(
     expected = PAGE_UNITS * (2 if plan.consistent else 1)
     while True:
         page = read_page(wire, plan, part, budget, expected)
-        expected = page.units or expected
-        yield Block(
+        expected, place = page.units or expected, page.next_key
+        block = Block(
             part=part.number,
             payload=render(page.items),
             count=len(page.items),
-            place=page.next_key,
-            finished=page.next_key is None,
+            place=place,
+            finished=place is None,
             size=page.size,
             units=page.units,
         )
-        if page.next_key is None:
+        del page  # what it was made of need not wait with a block
+        yield block
+        del block
+        if place is None:
             return
-        part = Part(part.number, page.next_key)
+        part = Part(part.number, place)
 
 
 def _parse(body: bytes, plan: ReadPlan, part: Part, expected: float) -> Page:

@@ -19,6 +19,9 @@ Result = TypeVar("Result")
 LOOK_UP_SECONDS = 0.25
 """How often a wait looks up, to see that it is to end."""
 
+MOST_READY = 2
+"""Finished blocks that wait for their consumer, who takes them faster than they are made."""
+
 
 def fan_out(
     parts: Iterable[Part],
@@ -29,7 +32,7 @@ def fan_out(
 ) -> Iterator[Block[Any]]:
     """Read parts by several threads and yield their blocks, in order within each part.
 
-    A reader that is ahead of its consumer waits: about two blocks a worker are held.
+    A reader that is ahead of its consumer waits: a block a worker is held, and `MOST_READY`.
 
     Args:
         parts: What to read, in the order in which to begin.
@@ -49,7 +52,7 @@ def fan_out(
     for part in parts:
         waiting.put(part)
         count += 1
-    ready: queue.Queue[Block[Any] | BaseException] = queue.Queue(maxsize=2 * workers)
+    ready: queue.Queue[Block[Any] | BaseException] = queue.Queue(maxsize=MOST_READY)
     closing = threading.Event()
 
     def hand_over(result: Block[Any] | BaseException) -> bool:
@@ -73,6 +76,7 @@ def fan_out(
                     finished = block.finished
                     if not hand_over(block):
                         return
+                    del block  # else it is held as long as the next one takes
             except BaseException as error:  # noqa: BLE001 - raised again by the consumer
                 hand_over(error)
                 return

@@ -62,7 +62,7 @@ class ScannedTable:
         answer: dict[str, Any] = {"Items": page, "Count": len(page)}
         if start + len(page) < len(own):
             answer["LastEvaluatedKey"] = self.key_of(page[-1])
-        if request.get("ReturnConsumedCapacity") == "TOTAL":
+        if request.get("ReturnConsumedCapacity") in ("TOTAL", "INDEXES"):
             answer["ConsumedCapacity"] = {"CapacityUnits": self.units}
         return answer
 

@@ -1,0 +1,107 @@
+"""What the tap holds in memory: a short scan beside a long one, and one of very many segments."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.client import TAP
+from benchmarks.measure import BenchmarkError, run
+from tests.engines import stub
+from tests.engines.pages import Pages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.client import Bench
+
+MIX = "flat"
+FORMATS = ("plain", "dynamodb_json")
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a run held at its peak, and what it wrote.
+
+    Attributes:
+        peak: The most memory that was resident, in bytes.
+        records: RECORD messages.
+        states: STATE messages.
+        largest_state: Bytes of the largest of these.
+    """
+
+    peak: int
+    records: int
+    states: int
+    largest_state: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table.
+
+    Attributes:
+        name: The program and how it is set.
+        held: What it held.
+        more: Bytes beyond what it held over the short table; None for the short one itself.
+    """
+
+    name: str
+    held: Held
+    more: int | None
+
+
+def memory(bench: Bench) -> list[Row]:
+    """Measure the tap over a short and a long table, and over a long one in many segments."""
+    rows = []
+    short, long = bench.scale.memory_pages
+    many = bench.scale.many_segments
+    with stub.running(MIX, short) as few_items, stub.running(MIX, long) as many_items:
+        for item_format in FORMATS:
+            name = f"tap, {item_format}"
+            first = read(bench, few_items, item_format=item_format)
+            rows.append(Row(name, first, None))
+            runs: dict[str, dict[str, str | int]] = {name: {"item_format": item_format}}
+            if item_format == FORMATS[0]:
+                runs[f"{name}, {many:,} segments"] = {"item_format": item_format, "segments": many}
+            for label, settings in runs.items():
+                held = read(bench, many_items, **settings)
+                rows.append(Row(label, held, held.peak - first.peak))
+    return rows
+
+
+def read(bench: Bench, source: stub.Stub, **settings: str | int) -> Held:
+    """Run the tap over a table once.
+
+    Args:
+        bench: Has the folder for files.
+        source: The stub with the table.
+        settings: The tap's, beyond the connection and the table.
+
+    Raises:
+        BenchmarkError: Not every item became a record.
+    """
+    config = bench.config(source.config(), tables=[source.table], **settings)
+    held = hold([*TAP, config], bench.folder)
+    items = Pages(source.table, source.pages).items
+    if held.records != items:
+        raise BenchmarkError(f"The tap wrote {held.records} records of {items} items")
+    bench.say(f"memory, {settings}: {items:,} items, {held.peak / 1e6:.0f} MB")
+    return held
+
+
+def hold(command: list[str], folder: Path) -> Held:
+    """Run a command that writes Singer messages, and say what it held.
+
+    Args:
+        command: The program and its arguments.
+        folder: For files.
+
+    Raises:
+        BenchmarkError: It failed.
+    """
+    figures = folder / "peak.json"
+    run([sys.executable, "-m", "benchmarks.peak", *command], folder, output=figures)
+    return Held(**json.loads(figures.read_text()))
