@@ -31,7 +31,7 @@ def stream_names(tables: Iterable[Table], settings: Settings) -> list[str]:
             `table_options` the entities, whose streams want names of their own.
 
     Raises:
-        ConfigError: Two tables would have one stream.
+        ConfigError: Two tables would have one stream, or SQL targets would take two streams for one.
     """
     names: list[str] = []
     owners: dict[str, _Owner] = {}
@@ -46,7 +46,21 @@ def stream_names(tables: Iterable[Table], settings: Settings) -> list[str]:
             if name in owners:
                 raise _clash(name, owners[name], owner)
             owners[name] = owner
+    _refuse_one_ending(owners)
     return names
+
+
+def _refuse_one_ending(streams: Iterable[str]) -> None:
+    endings: dict[str, str] = {}
+    for name in streams:
+        ending = name.rpartition("-")[2]
+        if ending in endings:
+            raise ConfigError(
+                f"SQL targets would load the streams {endings[ending]} and {name} into one table, as "
+                "they keep only what follows the last -",
+                "Give them names without - in stream_names, or in entities",
+            )
+        endings[ending] = name
 
 
 def _clash(name: str, one: _Owner, other: _Owner) -> ConfigError:

@@ -168,7 +168,7 @@ class TableReading:
         opened = {stream.name: stream for stream in (asked, *along)}
         for stream in along:
             stream.announce()
-        _ = self.scan  # what is wrong is said before anything is opened
+        _ = self.scan, self.expiry  # what is wrong is said before anything is opened
         for stream in opened.values():
             stream.open(write=write)
         increment = self.increment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from dynamodb_core.errors import ConfigError, ServiceError
 from dynamodb_core.plan import ReadPlan, projects
 from dynamodb_core.progress import Progress
 from dynamodb_core.scan import choose_segments, choose_workers, read_part
+from dynamodb_core.table import Index
 from tap_dynamodb import selection
 from tap_dynamodb.bookmarks import ScanBookmark, identify
 
@@ -27,6 +29,27 @@ if TYPE_CHECKING:
     from dynamodb_core.wire import Wire
     from tap_dynamodb.settings import Settings
     from tap_dynamodb.sources import Source
+
+
+@contextmanager
+def refusals(plan: ReadPlan) -> Iterator[None]:
+    """Turn DynamoDB's refusal of a read into an error about the configuration.
+
+    Args:
+        plan: What is read.
+
+    Raises:
+        ConfigError: DynamoDB has refused it.
+    """
+    try:
+        yield
+    except ServiceError as error:
+        if error.code != "ValidationException":
+            raise
+        raise ConfigError(
+            f"DynamoDB refuses to read {plan.what}: {error.message}",
+            "Check what table_options says of this table (filter, query, index)",
+        ) from error
 
 
 class TableScan:
@@ -155,15 +178,8 @@ class TableScan:
         budget = Budget(rate)
 
         def read(part: Part) -> Iterator[Block[Payload]]:
-            try:
+            with refusals(plan):
                 yield from read_part(part, plan=plan, wire=wire, budget=budget, render=render)
-            except ServiceError as error:
-                if error.code != "ValidationException":
-                    raise
-                raise ConfigError(
-                    f"DynamoDB refuses to read {plan.what}: {error.message}",
-                    "Check what table_options says of this table (filter, query, index)",
-                ) from error
 
         def idle() -> None:
             look_up()
@@ -197,17 +213,37 @@ class TableScan:
                 "what is not selected is left out afterwards",
                 f"{len(plan.attributes):,}",
             )
+        if isinstance(self.read, Index) and self.read.projection != "ALL":
+            log.warning(
+                "Index %s of table %s holds a part of each item only (its projection is %s)",
+                self.read.name,
+                self.table.name,
+                self.read.projection,
+            )
+        count = 0 if self.conditions else self.read.item_count
         log.info(
-            "%s %s%s: %s of %s %s by %s workers, %s",
+            "%s %s%s%s: %s of %s %s by %s workers, %s",
             f"Going on with the read of {bookmark.began} of" if self.resumed else "Reading",
             plan.what,
-            "" if self.conditions else f", about {self.read.item_count:,} items",
+            self._how(plan),
+            f", about {count:,} items" if count else "",
             len(bookmark.numbers) - len(bookmark.finished),
             bookmark.segments,
             self._part_name,
             self._workers,
             f"at most {rate:,.0f} units/s ({reason})" if rate else reason,
         )
+
+    def _how(self, plan: ReadPlan) -> str:
+        words = []
+        if self.replication_key is not None:
+            where = "from its bookmark or start date on" if plan.bounds else "from its beginning on"
+            words.append(f"by {self.replication_key} {where}")
+        if plan.filter is not None:
+            words.append("filtered")
+        if plan.attributes is not None:
+            words.append(f"{len(plan.attributes):,} attributes")
+        return f" ({', '.join(words)})" if words else ""
 
     def _items_ahead(self, plan: ReadPlan) -> int | None:
         """Return how many items there are about to come, where that can be known."""

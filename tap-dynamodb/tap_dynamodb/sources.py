@@ -21,6 +21,7 @@ from tap_dynamodb.advice import advise
 from tap_dynamodb.discovery import sampled_schema
 from tap_dynamodb.entities import Entities
 from tap_dynamodb.sampled import Seen
+from tap_dynamodb.scanning import refusals
 
 if TYPE_CHECKING:
     from dynamodb_core.table import Table
@@ -196,11 +197,13 @@ def sample(wire: Wire, source: Source, settings: Settings) -> list[msgspec.Raw]:
         segments,
         index=settings.index,
         conditions=conditions,
+        filter=selection.filter_expression(source.table, settings),
         limit=-(-settings.sample_size // segments),
     )
     items: list[msgspec.Raw] = []
-    for segment in range(segments):
-        items += read_page(wire, plan, Part(segment), budget, PAGE_UNITS / segments).items
+    with refusals(plan):
+        for segment in range(segments):
+            items += read_page(wire, plan, Part(segment), budget, PAGE_UNITS / segments).items
     return items
 
 

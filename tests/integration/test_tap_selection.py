@@ -178,6 +178,14 @@ def test_a_filter_says_which_items_are_read(
     assert Run(there, table, filter=given).ids() == ids
 
 
+def test_the_sample_sees_what_the_filter_lets_through(there: Tables) -> None:
+    table = there.create(MIXED)
+    given = {"expression": "attribute_exists(tags)"}
+    run = Run(there, table, filter=given)
+    assert set(run.output.schema()["properties"]) == {"id", "tags", "data", "ok"}
+    assert f"Reading table {table} (filtered)" in run.output.log
+
+
 def test_a_filter_and_deselection_hold_together(there: Tables) -> None:
     table = there.create(MIXED)
     given = {"expression": "#0 = :0", "names": {"#0": "status"}, "values": {":0": "open"}}
@@ -264,11 +272,15 @@ def test_an_index_is_read_by_the_tables_key(there: Tables, index: str, limit: in
     assert schema["schema"]["x-dynamodb-table"]["index"] == index
     assert {request["IndexName"] for request in run.wire.of("Scan")} == {index}
     assert f"index {index} of table {table}" in run.output.log
+    partly = f"Index {index} of table {table} holds a part of each item only"
+    assert (partly in run.output.log) is (index == "by_state")
 
 
 def test_an_index_that_is_not_there_names_those_that_are(there: Tables) -> None:
     table = orders(there)
-    with pytest.raises(ConfigError, match=r"has no index by_day\. Its indexes: by_state, by_placed"):
+    with pytest.raises(
+        ConfigError, match=r"has no index by_day\. Its indexes: by_state, by_placed"
+    ):
         Run(there, table, index="by_day")
 
 

@@ -50,6 +50,22 @@ def test_a_given_name_is_taken_as_it_is() -> None:
     assert names("a-b", "c", given={"a-b": "my-stream"}) == ["my-stream", "c"]
 
 
+@pytest.mark.parametrize(
+    ("given", "entities"),
+    [
+        ({"a": "dev-users", "b": "prod-users"}, {}),
+        ({"a": "users", "b": "prod-users"}, {}),
+        ({"a": "x-b"}, {}),
+        ({}, {"a": ["dev-users", "prod-users"]}),
+    ],
+)
+def test_names_that_sql_targets_take_for_one_are_refused(
+    given: dict[str, str], entities: dict[str, list[str]]
+) -> None:
+    error = refused([table("a"), table("b")], settings(given, entities))
+    assert "into one table, as they keep only what follows the last -" in error.message
+
+
 def test_a_name_may_be_given_by_arn() -> None:
     assert names("a", given={table("a").arn: "mine"}) == ["mine"]
     assert names("a", given={"a": "by name", table("a").arn: "by ARN"}) == ["by ARN"]
