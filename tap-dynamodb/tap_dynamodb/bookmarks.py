@@ -114,8 +114,9 @@ class ScanBookmark:
         for name in sorted(bookmark.reads.keys() | reads.keys()):
             if bookmark.reads.get(name) != reads.get(name):
                 raise StateError(
-                    f"The state of table {table.name} was made with another {name}",
-                    f"Set {name} back to go on. {START_OVER}",
+                    f"The state of table {table.name} was made with {name} "
+                    f"{bookmark.reads.get(name, 'not set')}, now it is {reads.get(name, 'not set')}",
+                    f"Go back to that to read on. {START_OVER}",
                 )
         if not bookmark.places.keys() <= set(bookmark.numbers):
             raise StateError(

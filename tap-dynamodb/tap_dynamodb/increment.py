@@ -65,7 +65,7 @@ class Increment:
             ordered=self.ordered,
             kind=scan.read.types.get(key, kind),
             start_date=settings.start_date,
-            scope=selection.scope(identify(scan.table), settings, ordered=self.ordered),
+            scope=selection.scope(identify(scan.table), scan.reads, ordered=self.ordered),
             candidates=scan.bookmark.marks,
         )
 

@@ -143,7 +143,8 @@ def load_bookmark(entries: Any, key: ReplicationKey, scope: str) -> dict[PartId,
     if made_for != scope:
         raise StateError(
             f"The bookmark of table {key.table} was made by another table of this name, or with "
-            "another index or filter: items that it left out may be older than the bookmark",
+            "another index or filter or for other streams: items that it left out may be older than "
+            "the bookmark",
             START_OVER,
         )
     return load_marks(pairs, key)

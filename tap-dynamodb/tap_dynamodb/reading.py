@@ -75,7 +75,11 @@ class TableReading:
     @property
     def holder(self) -> DynamoDBStream:
         """The stream whose state says how far the read is: the table's own, where it is there."""
-        return next((each for each in self.streams if each.entity is None), self.streams[0])
+        return self._own or self.streams[0]
+
+    @property
+    def _own(self) -> DynamoDBStream | None:
+        return next((stream for stream in self.streams if stream.entity is None), None)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -111,6 +115,7 @@ class TableReading:
             self.settings,
             self.state,
             version=self.holder.begun_at,
+            streams=[stream.name for stream in chosen],
             replication_key=keys.pop() if keys else None,
         )
 
@@ -127,7 +132,7 @@ class TableReading:
         """How items are told apart; None where the table has one stream."""
         if not self.settings.entities:
             return None
-        return Entities.of(self.settings.entities, self.holder.name)
+        return Entities.of(self.settings.entities, self._own.name if self._own else "")
 
     @cached_property
     def expiry(self) -> Expiry | None:

@@ -60,6 +60,7 @@ class TableScan:
         settings: The table's own.
         state: The stream's state.
         version: Version of ACTIVATE_VERSION, should this be a new scan.
+        streams: Names of the streams that it is read for.
         replication_key: By which the table is read; None to read it whole.
 
     Raises:
@@ -74,6 +75,7 @@ class TableScan:
         state: Mapping[str, Any],
         *,
         version: int,
+        streams: Sequence[str] = (),
         replication_key: str | None = None,
     ) -> None:
         self.table = source.table
@@ -85,8 +87,8 @@ class TableScan:
         self._settings = settings
         self._workers = settings.scan_workers or choose_workers()
         only = None if self.conditions else settings.segment_range
-        reads = selection.fingerprint(settings, replication_key)
-        unfinished = ScanBookmark.load(state, source.table, reads, only)
+        self.reads = selection.fingerprint(settings, streams, replication_key)
+        unfinished = ScanBookmark.load(state, source.table, self.reads, only)
         self.resumed = unfinished is not None
         self.bookmark = unfinished or ScanBookmark(
             table_id=identify(source.table),
@@ -96,7 +98,7 @@ class TableScan:
             seed=random.randrange(1 << 30),  # noqa: S311 - an order needs no secrecy
             began=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             version=version,
-            reads=reads,
+            reads=self.reads,
             only=only,
         )
 

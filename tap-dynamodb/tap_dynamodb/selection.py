@@ -15,7 +15,7 @@ from dynamodb_core.errors import ConfigError, DataError
 from dynamodb_core.expressions import Filter, KeyCondition, SortCondition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from dynamodb_core.encode import TypedValue
     from dynamodb_core.table import Index, Table
@@ -88,11 +88,14 @@ def filter_expression(table: Table, settings: Settings) -> Filter | None:
     return Filter(settings.filter["expression"], names, typed)
 
 
-def fingerprint(settings: Settings, replication_key: str | None) -> dict[str, str]:
+def fingerprint(
+    settings: Settings, streams: Sequence[str], replication_key: str | None
+) -> dict[str, str]:
     """Return what a state must have been made with to be gone on with, in words or digests.
 
     Args:
         settings: The table's own.
+        streams: Names of the streams that it is read for; of account where there are entities.
         replication_key: By which the table is read, if it is not read whole.
 
     Returns:
@@ -105,6 +108,7 @@ def fingerprint(settings: Settings, replication_key: str | None) -> dict[str, st
         "filter": _digest(settings.filter),
         "query": _digest(settings.query),
         "entities": _digest(settings.entities or None),
+        "streams": ", ".join(sorted(streams)) if settings.entities else None,
         "segment_range": _range(settings),
         "replication_key": replication_key,
     }
@@ -144,21 +148,18 @@ def condition_id(condition: KeyCondition) -> str:
     return _digest([sorted(condition.equal.items()), condition.sort])
 
 
-def scope(table_id: str, settings: Settings, *, ordered: bool) -> str:
+def scope(table_id: str, reads: Mapping[str, str], *, ordered: bool) -> str:
     """Return a text that is equal as long as the marks of a replication key stay true.
 
     Args:
         table_id: What tells the table from one that was made later under its name.
-        settings: The table's own.
+        reads: The `fingerprint`.
         ordered: Whether each partition has a mark of its own.
     """
-    reads = fingerprint(settings, None)
-    kept = (
-        ("index", "filter", "segment_range")
-        if ordered
-        else ("index", "filter", "segment_range", "query")
-    )
-    return _digest([table_id, *(reads.get(name) for name in kept)])
+    kept = {"index", "filter", "entities", "streams", "segment_range", "query"}
+    if ordered:
+        kept.discard("query")
+    return _digest([table_id, *sorted((n, text) for n, text in reads.items() if n in kept)])
 
 
 class _Keys:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.compare import compare_tables
-from dynamodb_core.errors import ConfigError, ServiceError
+from dynamodb_core.errors import ConfigError, ServiceError, StateError
 from tests.engines import pipeline
 from tests.engines.recorded import RecordedWire
 from tests.engines.tap import NEVER, make, sync
@@ -150,6 +150,32 @@ def test_a_run_that_failed_goes_on_where_all_its_streams_are(
         assert not keys(first, stream) & keys(second, stream)
     assert len(first.records()) > 0
     assert len(second.records()) > 0
+
+
+def test_a_state_made_for_fewer_streams_is_refused(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The orders of the segments that are finished would never be read."""
+    monkeypatch.setattr("tap_dynamodb.reading.STATE_BYTES", 1)
+    table = tables.create(single_table(), key=KEY)
+    whole = make(RecordedWire(tables.engine), config(table)).catalog_dict
+    first = sync(RecordedWire(tables.engine), config(table), catalog=deselect(whole, "orders"))
+    unfinished = first.of("STATE")[0]["value"]
+    assert unfinished["bookmarks"][table]["scan"] != []
+    with pytest.raises(StateError, match=r"was made with streams .*, now it is"):
+        sync(RecordedWire(tables.engine), config(table), catalog=whole, state=unfinished)
+
+
+def test_without_the_tables_own_stream_the_others_get_no_more_than_theirs(tables: Tables) -> None:
+    table = tables.create(single_table(), key=KEY)
+    catalog = make(RecordedWire(tables.engine), config(table)).catalog_dict
+    catalog["streams"] = [e for e in catalog["streams"] if e["tap_stream_id"] != table]
+    output = sync(RecordedWire(tables.engine), config(table), catalog=catalog)
+    assert {name: len(output.records(name)) for name in ("users", "orders", table)} == {
+        "users": 6,
+        "orders": 24,
+        table: 0,
+    }
 
 
 def test_activate_version_begins_and_ends_each_stream_once(tables: Tables) -> None:
