@@ -110,6 +110,12 @@ def _refusal(
             f"Table {table} does not exist ({place})",
             "Check its name, aws_region, aws_endpoint_url and the account of the credentials",
         )
+    if code in ACCESS_CODES and error.operation_name == "AssumeRole":
+        return AccessError(
+            f"The role {settings.assume_role_arn} cannot be assumed: {code}: {text}".rstrip(". "),
+            "Check aws_assume_role_arn and its external id, the role's trust, and the permission of "
+            "the credentials to assume it",
+        )
     if code in ACCESS_CODES:
         return AccessError(
             f"{what} is refused with {code}: {text} ({place})",

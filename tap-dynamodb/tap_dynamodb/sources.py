@@ -59,7 +59,7 @@ def find(wire: Wire, settings: Settings) -> list[Source]:
 
     Raises:
         TableNotFound: A table given by name or ARN does not exist.
-        AccessError: A table given by name or ARN may not be described.
+        AccessError: A table given by name or ARN may not be described, or none of those found.
     """
     chosen = settings.tables or ("*",)
     named = {text for text in chosen if not is_pattern(text) and not _excluded(text, settings)}
@@ -75,12 +75,15 @@ def find(wire: Wire, settings: Settings) -> list[Source]:
         matched -= {table_name(text) for text in named}
         matched = {name for name in matched if not _excluded(name, settings)}
 
+    refused: list[AccessError] = []
+
     def described(reference: str) -> Source | None:
         try:
             return describe(wire, reference)
         except AccessError as error:
             if reference in named:
                 raise
+            refused.append(error)
             log.warning("Table %s is left out: %s", reference, error)
         except TableNotFound:
             if reference in named:
@@ -89,6 +92,8 @@ def find(wire: Wire, settings: Settings) -> list[Source]:
         return None
 
     found = workers.gather(described, sorted(named | matched), workers=DESCRIBE_WORKERS)
+    if refused and not any(found):
+        raise refused[0]
     # A table may be given by its name and by its ARN.
     different = {source.table.arn or source.reference: source for source in filter(None, found)}
     return sorted(different.values(), key=lambda source: source.table.name)

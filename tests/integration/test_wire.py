@@ -554,6 +554,7 @@ def test_a_role_that_may_not_be_assumed_is_told(sts: FaultService) -> None:
     sts.answers(Role(role_refused("AccessDenied", denial)))
     with pytest.raises(AccessError, match=r"AccessDenied: .*sts:AssumeRole") as caught:
         Wire(sts, **ROLE, assume_role_external_id=EXTERNAL).call("Scan", b"{}", table="t")
+    assert caught.value.hint.startswith("Check aws_assume_role_arn and its external id")
     assert EXTERNAL not in "".join(traceback.format_exception_only(caught.value))
     assert sts.operations() == ["AssumeRole"]
 

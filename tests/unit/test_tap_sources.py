@@ -110,6 +110,12 @@ def test_a_denied_table_is_an_error_when_it_is_named() -> None:
         found(here, "orders", "*")
 
 
+def test_when_every_table_that_matches_is_denied_it_is_an_error() -> None:
+    here = account(denied={("DescribeTable", "orders"): DENIED})
+    with pytest.raises(AccessError, match="orders is refused"):
+        found(here, "order?")
+
+
 def test_a_denied_table_is_left_out_with_a_warning_under_a_pattern(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

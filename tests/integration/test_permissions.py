@@ -1,0 +1,445 @@
+"""The policies of docs/permissions.md are enough for their modes, and nothing in them is idle.
+
+The engine checks signatures and policies here. Each mode runs as a user who has its policy and no other
+permission; what goes over the wire is compared with the policy, action by action and resource by
+resource; and the mode fails clearly when an action is taken out of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import re
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from demo import engine as ministack
+from dynamodb_core.errors import AccessError
+from dynamodb_core.settings import AwsSettings
+from dynamodb_core.wire import BotoWire
+from tests.engines import relay
+from tests.engines.tables import Tables
+from tests.engines.tap import Command, make, sync
+from tests.integration import target_process as target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from demo.engine import Engine
+    from tests.engines.relay import Relay
+    from tests.engines.tap import Output
+    from tests.integration.target_process import TargetProcess
+
+Policy = dict[str, Any]
+Pair = tuple[str, str]
+
+PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
+ACCOUNT = "777788889999"
+EXTERNAL_ID = "external"
+SERVICES = {"AssumeRole": "sts"}
+INDEX: dict[str, Any] = {
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "by_day",
+            "KeySchema": [
+                {"AttributeName": "day", "KeyType": "HASH"},
+                {"AttributeName": "changed", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ],
+    "AttributeDefinitions": [
+        {"AttributeName": name, "AttributeType": "S"} for name in ("id", "day", "changed")
+    ],
+}
+ITEMS: list[dict[str, Any]] = [
+    {
+        "id": {"S": f"i{n:02}"},
+        "day": {"S": "monday"},
+        "changed": {"S": f"2026-01-01T00:00:{n:02}Z"},
+        "ends": {"N": "1700000000" if n else "4000000000"},
+    }
+    for n in range(30)
+]
+
+
+def policies() -> dict[str, list[str]]:
+    """Return the text of the policies by the heading that they stand under."""
+    parts = re.split(r"^#+ (.+)$", PAGE.read_text(), flags=re.MULTILINE)
+    return {
+        heading: re.findall(r"```json\n(.+?)```", text, re.DOTALL)
+        for heading, text in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
+def actions(policy: Policy) -> list[str]:
+    return sorted({action for action, _resource in pairs(policy)})
+
+
+def pairs(policy: Policy) -> set[Pair]:
+    """Return what a policy allows: each action with each resource."""
+    found = set()
+    for statement in policy["Statement"]:
+        assert statement["Effect"] == "Allow"
+        action, resource = statement["Action"], statement["Resource"]
+        found |= set(
+            itertools.product(
+                [action] if isinstance(action, str) else action,
+                [resource] if isinstance(resource, str) else resource,
+            )
+        )
+    return found
+
+
+def without(policy: Policy, action: str) -> Policy:
+    """Return a policy that allows one action less; it may allow nothing then."""
+    cut = copy.deepcopy(policy)
+    for statement in cut["Statement"]:
+        named = statement["Action"]
+        kept = [each for each in ([named] if isinstance(named, str) else named) if each != action]
+        statement["Action"] = kept or ["iam:GetUser"]
+    return cut
+
+
+def made(seen: Relay) -> set[Pair]:
+    """Return what the calls needed: each action with the resource that it was for."""
+    found: set[Pair] = set()
+    for operation, request in ((each.operation, each.request) for each in seen.calls):
+        service = SERVICES.get(operation, "dynamodb")
+        for name in request.get("RequestItems", [request.get("TableName", "")]):
+            arn = f"arn:aws:dynamodb:{seen.engine.region}:{ACCOUNT}:table/{name}" if name else "*"
+            arn = name if name.startswith("arn:") else arn
+            index = f"/index/{request['IndexName']}" if "IndexName" in request else ""
+            found.add((f"{service}:{operation}", request.get("RoleArn", arn + index)))
+    return found
+
+
+def check_exact(policy: Policy, seen: Relay) -> None:
+    """Check that the calls need what the policy allows, no more and no less."""
+    used: set[Pair] = set()
+    for action, resource in made(seen):
+        allowing = {
+            each for each in pairs(policy) if each[0] == action and fnmatchcase(resource, each[1])
+        }
+        assert allowing, f"{action} on {resource} is not in the policy"
+        used |= allowing
+    assert used == pairs(policy)
+
+
+class Guarded:
+    """ministack where IAM counts, with a table that has everything, and a relay to look over it.
+
+    Attributes:
+        root: The account's owner, who may do everything.
+        tables: Tables that root made.
+        table: The table.
+        relay: What the users' calls go through.
+    """
+
+    def __init__(self, root: Engine, tables: Tables, seen: Relay) -> None:
+        self.root = root
+        self.tables = tables
+        self.relay = seen
+        self.table = tables.create(ITEMS, label="orders", **INDEX)
+        enable = {"Enabled": True, "AttributeName": "ends"}
+        self.tables.wire.call(
+            "UpdateTimeToLive", {"TableName": self.table, "TimeToLiveSpecification": enable}
+        )
+        self.iam = boto3.client(
+            "iam",
+            endpoint_url=root.endpoint_url,
+            aws_access_key_id=root.access_key_id,
+            aws_secret_access_key=root.secret_access_key,
+            region_name=root.region,
+        )
+        self._numbers = itertools.count(1)
+
+    def policy(self, heading: str, number: int = 0, **names: str) -> Policy:
+        """Return a policy of the page with its placeholders filled in."""
+        text = policies()[heading][number]
+        filled = {
+            "REGION": self.root.region,
+            "ACCOUNT": ACCOUNT,
+            "TABLE": self.table,
+            "PREFIX": self.table[:-1],
+            "INDEX": "by_day",
+            "EXTERNAL_ID": EXTERNAL_ID,
+            **names,
+        }
+        text = re.sub(r"\b[A-Z]{4,}(?:_[A-Z]+)*\b", lambda found: filled[found[0]], text)
+        policy: Policy = json.loads(text)
+        return policy
+
+    def user(self, policy: Policy, name: str = "") -> Engine:
+        """Make a user with one policy; return the engine as the user reaches it, by the relay."""
+        name = name or self.name("user")
+        self.iam.create_user(UserName=name)
+        self.iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=json.dumps(policy))
+        key = self.iam.create_access_key(UserName=name)["AccessKey"]
+        self.relay.forget()
+        return replace(
+            self.relay.engine,
+            access_key_id=key["AccessKeyId"],
+            secret_access_key=key["SecretAccessKey"],
+        )
+
+    def name(self, label: str) -> str:
+        """Return a name that is used nowhere else here."""
+        return f"{label}{next(self._numbers)}"
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Guarded]:
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AUTH", "true")  # ministack's own word for it
+            engine = stack.enter_context(ministack.running())
+        root = engine.account(ACCOUNT)
+        tables = Tables(root)
+        yield Guarded(root, tables, stack.enter_context(relay.running(root)))
+        tables.drop()
+
+
+def test_every_policy_of_the_page_is_tried_here() -> None:
+    tried = {ROLE, *(mode.heading for mode in MODES.values()), *TARGETS}
+    assert {heading for heading, found in policies().items() if found} == tried
+
+
+# The tap
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A way to run the tap.
+
+    Attributes:
+        heading: The part of the page that says what it needs.
+        options: Of the table.
+        chosen: By what the table is chosen: `TABLE`, `ARN` or `PREFIX*`.
+        records: How many items it reads.
+    """
+
+    heading: str
+    options: dict[str, Any]
+    chosen: str = "TABLE"
+    records: int = len(ITEMS)
+
+    def config(self, guarded: Guarded) -> dict[str, Any]:
+        """Return the configuration, without a connection."""
+        names = {
+            "TABLE": guarded.table,
+            "ARN": f"arn:aws:dynamodb:{guarded.root.region}:{ACCOUNT}:table/{guarded.table}",
+            "PREFIX*": f"{guarded.table[:-1]}*",
+        }
+        chosen = names[self.chosen]
+        return {"tables": [chosen], "segments": 2, "table_options": {guarded.table: self.options}}
+
+
+MONDAY = {"query": {"day": "monday"}, "index": "by_day"}
+BY_NAME = "Tables by name or ARN"
+MODES = {
+    "name": Mode(BY_NAME, {}),
+    "ARN": Mode(BY_NAME, {}, chosen="ARN"),
+    "share": Mode(BY_NAME, {"segments": 3, "segment_range": "0-2"}),
+    "entities": Mode(BY_NAME, {"entities": [{"stream": "e", "where": {"id": {"prefix": "i0"}}}]}),
+    "filter": Mode(
+        BY_NAME, {"filter": {"expression": "id = :i", "values": {":i": "i07"}}}, records=1
+    ),
+    "packed": Mode(BY_NAME, {"item_format": "packed"}),
+    "consistent": Mode(BY_NAME, {"consistent_read": True}),
+    "incremental": Mode(BY_NAME, {"replication_key": "changed"}),
+    "pattern": Mode("Tables by pattern", {}, chosen="PREFIX*"),
+    "index": Mode("An index", {"index": "by_day"}),
+    "query": Mode("Partitions", {"query": {"id": ["i01", "i02"]}}, records=2),
+    "query of an index": Mode("Partitions of an index", MONDAY),
+    "incremental, ordered": Mode(
+        "Partitions of an index",
+        {**MONDAY, "replication_key": "changed", "start_date": "2026-01-01T00:00:10Z"},
+        records=20,
+    ),
+    "expired": Mode("Without what has expired", {"skip_expired": True}, records=1),
+}
+
+
+def tapped(user: Engine, config: dict[str, Any], **more: Any) -> Output:
+    """Run the tap as a user."""
+    connection = {**user.config(), **config}
+    return sync(BotoWire(AwsSettings.from_config(connection)), connection, **more)
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+def test_the_tap_makes_the_calls_of_its_policy_and_no_others(guarded: Guarded, mode: Mode) -> None:
+    policy = guarded.policy(mode.heading)
+    output = tapped(guarded.user(policy), mode.config(guarded))
+    assert len(output.records()) == mode.records
+    check_exact(policy, guarded.relay)
+
+
+def test_a_catalog_saves_the_sample_and_no_permission(guarded: Guarded) -> None:
+    policy = guarded.policy(BY_NAME)
+    user = guarded.user(policy)
+    config = {**user.config(), "tables": [guarded.table]}
+    catalog = make(BotoWire(AwsSettings.from_config(config)), config).catalog_dict
+    check_exact(policy, guarded.relay)
+    guarded.relay.forget()
+    assert len(tapped(user, config, catalog=catalog).records()) == len(ITEMS)
+    check_exact(policy, guarded.relay)
+
+
+def test_the_tap_fails_where_an_action_is_taken_away(guarded: Guarded) -> None:
+    one_of_each = {mode.heading: mode for mode in MODES.values()}
+    for heading, mode in one_of_each.items():
+        policy = guarded.policy(heading)
+        for action in actions(policy):
+            operation = action.partition(":")[2]
+            if mode.chosen == "PREFIX*" and operation == "DescribeTable":
+                continue  # what a pattern finds and may not be described is left out
+            user = guarded.user(without(policy, action))
+            with pytest.raises(
+                AccessError, match=f"^{operation}\\b.* is refused with AccessDenied"
+            ):
+                tapped(user, mode.config(guarded))
+
+
+def test_when_nothing_that_a_pattern_finds_may_be_described_it_is_an_error(
+    guarded: Guarded,
+) -> None:
+    mode = MODES["pattern"]
+    policy = without(guarded.policy(mode.heading), "dynamodb:DescribeTable")
+    with pytest.raises(AccessError, match=f"DescribeTable on table {guarded.table} is refused"):
+        tapped(guarded.user(policy), mode.config(guarded))
+
+
+def test_a_missing_permission_is_one_line_of_the_command(guarded: Guarded, tmp_path: Path) -> None:
+    user = guarded.user(without(guarded.policy(BY_NAME), "dynamodb:Scan"))
+    output = Command(tmp_path, user.config())({"tables": [guarded.table]})
+    assert output.code == 1
+    (line,) = output.errors
+    assert f"Scan on table {guarded.table} is refused with AccessDenied" in line
+    assert "not authorized to perform: dynamodb:Scan" in line
+    assert "Traceback" not in output.log
+
+
+# The target
+
+SCHEMA = target.schema("people", {"id": {"type": "string"}})
+MESSAGES = (
+    SCHEMA,
+    target.record("people", {"id": "a"}),
+    target.record("people", {"id": "b", "_sdc_deleted_at": "2026-01-01T00:00:00Z"}),
+    target.state({"people": 1}),
+)
+EXISTING, NEW = "Tables that exist", "Tables that the target makes"
+
+
+def existing(guarded: Guarded) -> str:
+    return guarded.tables.create([{"id": {"S": "b"}}])
+
+
+def new(guarded: Guarded) -> str:
+    return guarded.tables.name("new")
+
+
+TARGETS: dict[str, Callable[[Guarded], str]] = {EXISTING: existing, NEW: new}
+
+
+def loaded(user: Engine, table: str, folder: Path) -> TargetProcess:
+    return target.run(folder, user, MESSAGES, table_name=table)
+
+
+@pytest.mark.parametrize("heading", TARGETS)
+def test_the_target_makes_the_calls_of_its_policy_and_no_others(
+    guarded: Guarded, heading: str, tmp_path: Path
+) -> None:
+    table = TARGETS[heading](guarded)
+    policy = guarded.policy(heading, TABLE=table)
+    ended = loaded(guarded.user(policy), table, tmp_path)
+    assert ended.process.returncode == 0, ended.log
+    assert guarded.tables.items(table) == [{"id": {"S": "a"}}]
+    check_exact(policy, guarded.relay)
+
+
+@pytest.mark.parametrize(
+    ("heading", "operation"),
+    [
+        (EXISTING, "BatchWriteItem"),
+        (EXISTING, "DescribeTable"),
+        (NEW, "CreateTable"),
+    ],
+)
+def test_the_target_fails_in_one_line_where_an_action_is_taken_away(
+    guarded: Guarded, heading: str, operation: str, tmp_path: Path
+) -> None:
+    table = TARGETS[heading](guarded)
+    policy = without(guarded.policy(heading, TABLE=table), f"dynamodb:{operation}")
+    ended = loaded(guarded.user(policy), table, tmp_path)
+    assert ended.process.returncode == 1
+    assert ended.states == []
+    (line,) = ended.errors()
+    assert f"{operation} on table {table} is refused with AccessDenied" in line
+    assert not any("Traceback" in each for each in ended.log)
+
+
+# Roles
+
+ROLE = "A role"
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """Somebody who may assume a role, and the role that may read the table."""
+
+    person: Engine
+    config: dict[str, Any]
+    policies: tuple[Policy, Policy]
+
+
+def assumed(guarded: Guarded, taken_away: str = "", external_id: str = EXTERNAL_ID) -> Assumed:
+    """Make both, as the page says, but for one action."""
+    person, role = guarded.name("user"), guarded.name("role")
+    whole = (guarded.policy(ROLE, ROLE=role), guarded.policy(BY_NAME))
+    may_assume, may_read = (without(policy, taken_away) for policy in whole)
+    user = guarded.user(may_assume, person)
+    trust = guarded.policy(ROLE, 1, USER=person)
+    guarded.iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))
+    guarded.iam.put_role_policy(
+        RoleName=role, PolicyName="own", PolicyDocument=json.dumps(may_read)
+    )
+    config = {
+        "tables": [guarded.table],
+        "aws_endpoint_url_sts": user.endpoint_url,
+        "aws_assume_role_arn": f"arn:aws:iam::{ACCOUNT}:role/{role}",
+        "aws_assume_role_external_id": external_id,
+    }
+    return Assumed(user, config, whole)
+
+
+def test_a_role_reads_and_whoever_assumes_it_may_do_nothing_else(guarded: Guarded) -> None:
+    both = assumed(guarded)
+    assert len(tapped(both.person, both.config).records()) == len(ITEMS)
+    may_assume, may_read = both.policies
+    check_exact({"Statement": may_assume["Statement"] + may_read["Statement"]}, guarded.relay)
+
+
+@pytest.mark.parametrize(
+    ("taken_away", "external_id", "words"),
+    [
+        ("sts:AssumeRole", EXTERNAL_ID, "not authorized to perform: sts:AssumeRole"),
+        ("dynamodb:Scan", EXTERNAL_ID, "Scan on table"),
+        ("dynamodb:DescribeTable", EXTERNAL_ID, "DescribeTable on table"),
+        ("", "another", "not authorized to perform: sts:AssumeRole"),
+    ],
+)
+def test_a_role_fails_where_something_is_missing(
+    guarded: Guarded, taken_away: str, external_id: str, words: str
+) -> None:
+    both = assumed(guarded, taken_away, external_id)
+    with pytest.raises(AccessError, match=words):
+        tapped(both.person, both.config)
