@@ -111,7 +111,7 @@ def test_streams_that_would_clash_want_an_alias(command: Command, own: Tables) -
     refused = command({"tables": ["a*"]}, "--discover")
     assert refused.code == 1
     assert len(refused.errors) == 1
-    assert "Tables a-b and a_b would both be the stream a_b" in refused.errors[0]
+    assert "Tables a-b and a_b would both have the stream a_b" in refused.errors[0]
     aliased = command.discover({"tables": ["a*"], "stream_names": {"a_b": "other"}})
     assert streams(aliased) == {"a_b": "a-b", "other": "a_b"}
 
