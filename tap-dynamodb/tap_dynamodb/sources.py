@@ -1,35 +1,21 @@
-"""Which tables there are to read, and what a sample of each shows."""
+"""Which tables there are to read."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 import orjson
 
 from dynamodb_core import tables, workers
-from dynamodb_core.capacity import Budget, choose_rate
 from dynamodb_core.errors import AccessError, ConfigError, TableNotFound
-from dynamodb_core.parts import Part
-from dynamodb_core.plan import ReadPlan
-from dynamodb_core.scan import PAGE_UNITS, read_page
-from tap_dynamodb import selection
-from tap_dynamodb.advice import advise
-from tap_dynamodb.discovery import sampled_schema
-from tap_dynamodb.entities import Entities
-from tap_dynamodb.sampled import Seen
-from tap_dynamodb.scanning import refusals
 
 if TYPE_CHECKING:
     from dynamodb_core.table import Table
     from dynamodb_core.wire import Wire
     from tap_dynamodb.settings import Settings
-
-SAMPLE_SEGMENTS = 4
-"""From how many places of a table its sample comes."""
 
 DESCRIBE_WORKERS = 16
 SHOWN_TABLES = 20
@@ -109,45 +95,6 @@ def describe(wire: Wire, reference: str) -> Source:
     return Source(reference, tables.describe(wire, reference))
 
 
-def schemas(
-    wire: Wire, found: list[Source], names: list[str], settings: Settings
-) -> list[dict[str, dict[str, Any]]]:
-    """Return the JSON Schemas of each table's streams; plain streams are sampled for it.
-
-    Args:
-        wire: Carries the calls.
-        found: The tables.
-        names: The name of each table's own stream.
-        settings: Name the item format and bound the samples.
-
-    Returns:
-        For each table the schema of each stream, by its name: of the table's own, and of its
-        entities.
-    """
-
-    def of(source: Source, own: str) -> dict[str, dict[str, Any]]:
-        table = source.table
-        its = settings.for_table(table.name, table.arn)
-        entities = Entities.of(its.entities, own)
-        seen = {name: Seen() for name in entities.streams}
-        if its.item_format == "plain":
-            for name, items in entities.split(sample(wire, source, its)).items():
-                for raw in items:
-                    seen[name].add(msgspec.json.decode(raw))
-        schemas = {
-            name: sampled_schema(each, table, its, None if name == own else name)
-            for name, each in seen.items()
-        }
-        lines = (advise(seen[name], schema, table, its) for name, schema in schemas.items())
-        for line in dict.fromkeys(line for some in lines for line in some):
-            log.warning("%s", line)
-        return schemas
-
-    return workers.gather(
-        lambda pair: of(*pair), zip(found, names, strict=True), workers=DESCRIBE_WORKERS
-    )
-
-
 def require_choice(settings: Settings, names: list[str]) -> None:
     """Refuse to read a whole account by accident.
 
@@ -180,36 +127,6 @@ def warn_of_strangers(settings: Settings, tables: list[Table]) -> None:
     for name in settings.table_options:
         if not any(fnmatchcase(table.name, name) or name == table.arn for table in tables):
             log.warning("table_options names %s, which is no table that is read here", name)
-
-
-def sample(wire: Wire, source: Source, settings: Settings) -> list[msgspec.Raw]:
-    """Read a bounded sample from several places of what is read of a table.
-
-    Args:
-        wire: Carries the calls.
-        source: The table.
-        settings: The table's own: `sample_size` bounds the items, `read_capacity` the units a second.
-    """
-    if not settings.sample_size:
-        return []
-    read = selection.readable(source.table, settings)
-    conditions = selection.conditions(source.table, settings)[:SAMPLE_SEGMENTS]
-    rate, _reason = choose_rate(settings.read_capacity, read, "read")
-    budget = Budget(rate)
-    segments = len(conditions) or min(SAMPLE_SEGMENTS, settings.sample_size)
-    plan = ReadPlan(
-        source.reference,
-        segments,
-        index=settings.index,
-        conditions=conditions,
-        filter=selection.filter_expression(source.table, settings),
-        limit=-(-settings.sample_size // segments),
-    )
-    items: list[msgspec.Raw] = []
-    with refusals(plan):
-        for segment in range(segments):
-            items += read_page(wire, plan, Part(segment), budget, PAGE_UNITS / segments).items
-    return items
 
 
 def is_pattern(text: str) -> bool:

@@ -17,7 +17,7 @@ from dynamodb_core.errors import ConfigError, Error
 from dynamodb_core.scan import choose_workers
 from dynamodb_core.settings import discreet
 from dynamodb_core.wire import BotoWire
-from tap_dynamodb import discovery, naming, sources
+from tap_dynamodb import discovery, naming, sampling, sources
 from tap_dynamodb.bookmarks import STATE_KEY
 from tap_dynamodb.emit import Emitter
 from tap_dynamodb.properties import CONFIG_JSONSCHEMA
@@ -158,7 +158,9 @@ class TapDynamoDB(Tap):
         found = sources.find(self.wire, settings)
         tables = [source.table for source in found]
         sources.warn_of_strangers(settings, tables)
-        schemas = sources.schemas(self.wire, found, naming.stream_names(tables, settings), settings)
+        schemas = sampling.schemas(
+            self.wire, found, naming.stream_names(tables, settings), settings
+        )
         return [
             self._stream(name, schema, source.reference)
             for source, by_name in zip(found, schemas, strict=True)

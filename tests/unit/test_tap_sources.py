@@ -8,7 +8,7 @@ import pytest
 
 from dynamodb_core.errors import AccessError, ConfigError, ServiceError, TableNotFound
 from dynamodb_core.settings import AwsSettings
-from tap_dynamodb import sources
+from tap_dynamodb import sampling, sources
 from tap_dynamodb.settings import Settings
 from tests.engines.scanned import Account, ScannedTable, arn
 
@@ -199,7 +199,7 @@ def items(count: int) -> list[dict[str, Any]]:
 def sampled(size: int, count: int = 100, **more: Any) -> tuple[Account, list[msgspec.Raw]]:
     here = Account({"t": ScannedTable(items(count), page=1000)})
     (source,) = sources.find(here.wire, settings("t"))
-    return here, sources.sample(here.wire, source, settings("t", sample_size=size, **more))
+    return here, sampling.sample(here.wire, source, settings("t", sample_size=size, **more))
 
 
 @pytest.mark.parametrize(("size", "scans"), [(1, 1), (2, 2), (3, 3), (4, 4), (10, 4), (1000, 4)])
@@ -221,7 +221,7 @@ def test_a_sample_of_none_reads_nothing() -> None:
 def test_a_sample_reads_no_second_page() -> None:
     here = Account({"t": ScannedTable(items(100), page=2)})
     (source,) = sources.find(here.wire, settings("t"))
-    seen = sources.sample(here.wire, source, settings("t"))
+    seen = sampling.sample(here.wire, source, settings("t"))
     assert len(here.calls("Scan")) == 4
     assert len(seen) == 8
 
@@ -233,7 +233,7 @@ def test_only_plain_is_sampled(item_format: str, scans: int) -> None:
     here = Account({"t": ScannedTable(items(100))})
     chosen = settings("t", item_format=item_format)
     found = sources.find(here.wire, chosen)
-    schema = sources.schemas(here.wire, found, ["own"], chosen)[0]["own"]
+    schema = sampling.schemas(here.wire, found, ["own"], chosen)[0]["own"]
     assert len(here.calls("Scan")) == scans
     columns = {"id", "a0", "a1", "a2"} if item_format == "plain" else {"id", "item"}
     assert columns <= schema["properties"].keys()
@@ -244,7 +244,7 @@ def test_schemas_are_in_the_order_of_the_tables() -> None:
     chosen = settings("*", item_format="dynamodb_json")
     found = sources.find(here.wire, chosen)
     names = [source.table.name for source in found]
-    schemas = sources.schemas(here.wire, found, names, chosen)
+    schemas = sampling.schemas(here.wire, found, names, chosen)
     assert [
         schema["x-dynamodb-table"]["name"] for by_name in schemas for schema in by_name.values()
     ] == [source.table.name for source in found]

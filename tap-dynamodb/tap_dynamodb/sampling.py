@@ -1,0 +1,99 @@
+"""What a bounded sample of each table shows, and the schemas that follow from it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dynamodb_core import workers
+from dynamodb_core.capacity import Budget, choose_rate
+from dynamodb_core.parts import Part
+from dynamodb_core.plan import ReadPlan
+from dynamodb_core.scan import PAGE_UNITS, read_page
+from tap_dynamodb import selection
+from tap_dynamodb.advice import advise
+from tap_dynamodb.discovery import sampled_schema
+from tap_dynamodb.entities import Entities
+from tap_dynamodb.sampled import Seen
+from tap_dynamodb.scanning import refusals
+from tap_dynamodb.sources import DESCRIBE_WORKERS, Source
+
+if TYPE_CHECKING:
+    from dynamodb_core.wire import Wire
+    from tap_dynamodb.settings import Settings
+
+SAMPLE_SEGMENTS = 4
+"""From how many places of a table its sample comes."""
+
+log = logging.getLogger("tap-dynamodb")
+
+
+def schemas(
+    wire: Wire, found: list[Source], names: list[str], settings: Settings
+) -> list[dict[str, dict[str, Any]]]:
+    """Return the JSON Schemas of each table's streams; plain streams are sampled for it.
+
+    Args:
+        wire: Carries the calls.
+        found: The tables.
+        names: The name of each table's own stream.
+        settings: Name the item format and bound the samples.
+
+    Returns:
+        For each table the schema of each stream, by its name: of the table's own, and of its
+        entities.
+    """
+
+    def of(source: Source, own: str) -> dict[str, dict[str, Any]]:
+        table = source.table
+        its = settings.for_table(table.name, table.arn)
+        entities = Entities.of(its.entities, own)
+        seen = {name: Seen() for name in entities.streams}
+        if its.item_format == "plain":
+            for name, items in entities.split(sample(wire, source, its)).items():
+                for raw in items:
+                    seen[name].add(msgspec.json.decode(raw))
+        schemas = {
+            name: sampled_schema(each, table, its, None if name == own else name)
+            for name, each in seen.items()
+        }
+        lines = (advise(seen[name], schema, table, its) for name, schema in schemas.items())
+        for line in dict.fromkeys(line for some in lines for line in some):
+            log.warning("%s", line)
+        return schemas
+
+    return workers.gather(
+        lambda pair: of(*pair), zip(found, names, strict=True), workers=DESCRIBE_WORKERS
+    )
+
+
+def sample(wire: Wire, source: Source, settings: Settings) -> list[msgspec.Raw]:
+    """Read a bounded sample from several places of what is read of a table.
+
+    Args:
+        wire: Carries the calls.
+        source: The table.
+        settings: The table's own: `sample_size` bounds the items, `read_capacity` the units a second.
+    """
+    if not settings.sample_size:
+        return []
+    read = selection.readable(source.table, settings)
+    conditions = selection.conditions(source.table, settings)[:SAMPLE_SEGMENTS]
+    rate, _reason = choose_rate(settings.read_capacity, read, "read")
+    budget = Budget(rate)
+    segments = len(conditions) or min(SAMPLE_SEGMENTS, settings.sample_size)
+    plan = ReadPlan(
+        source.reference,
+        segments,
+        index=settings.index,
+        conditions=conditions,
+        filter=selection.filter_expression(source.table, settings),
+        limit=-(-settings.sample_size // segments),
+    )
+    items: list[msgspec.Raw] = []
+    with refusals(plan):
+        for segment in range(segments):
+            items += read_page(wire, plan, Part(segment), budget, PAGE_UNITS / segments).items
+    return items
