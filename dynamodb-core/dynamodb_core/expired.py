@@ -6,6 +6,8 @@ import time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from dynamodb_core.numbers import literal
 from dynamodb_core.peek import peek
 
@@ -41,6 +43,5 @@ class Expiry:
         return [item for item in items if not self._expired(item, now)]
 
     def _expired(self, item: msgspec.Raw, now: int) -> bool:
-        (typed,) = self._peek(item)
-        text = typed.get("N") if typed else None
-        return text is not None and now - FIVE_YEARS <= Decimal(literal(text)) <= now
+        text = self._peek(item)[0].N
+        return text is not UNSET and now - FIVE_YEARS <= Decimal(literal(text)) <= now

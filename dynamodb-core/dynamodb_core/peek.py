@@ -2,47 +2,72 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import orjson
 from msgspec import UNSET, UnsetType
 
+from dynamodb_core.errors import DataError
 from dynamodb_core.shapes import nameable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-Peek = tuple[Any, ...]
-"""The typed value of each attribute that was asked for; None where the item has none."""
+
+class Value(msgspec.Struct, frozen=True, gc=False):
+    """A typed value: the member of its type is set, none where it has another type.
+
+    Attributes:
+        S: Text.
+        N: A number's text.
+        BOOL: A truth value.
+    """
+
+    S: str | UnsetType = UNSET
+    N: str | UnsetType = UNSET
+    BOOL: bool | UnsetType = UNSET
 
 
-def peek(attributes: Sequence[str]) -> Callable[[msgspec.Raw], Peek]:
+MISSING = Value()
+"""The value, by identity, of an attribute that an item does not have."""
+
+
+def peek(attributes: Sequence[str]) -> Callable[[msgspec.Raw], tuple[Value, ...]]:
     """Return a function that reads some attributes of an item.
 
     Args:
-        attributes: Their names, each once.
+        attributes: Their names, each once; at least one.
 
     Returns:
-        A function from the bytes of an item to the typed values, in the order of `attributes`.
+        A function from the bytes of an item to the values, in the order of `attributes`. It raises
+        DataError where they are no item in DynamoDB's JSON.
     """
+    decode, get = _reader(attributes)
+
+    def look(raw: msgspec.Raw) -> tuple[Value, ...]:
+        try:
+            return get(decode(raw))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise DataError("An item is not in DynamoDB's JSON") from None
+
+    return look
+
+
+def _reader(
+    attributes: Sequence[str],
+) -> tuple[Callable[[msgspec.Raw], Any], Callable[[Any], tuple[Value, ...]]]:
     if not all(map(nameable, attributes)):
-        return lambda raw: tuple(map(orjson.loads(memoryview(raw)).get, attributes))
-    names = {f"f{n}": name for n, name in enumerate(attributes)}
-    fields = [(field, dict[str, Any] | UnsetType, UNSET) for field in names]
-    struct = msgspec.defstruct("Peeked", fields, rename=names, gc=False)
-    decode: Any = msgspec.json.Decoder(struct).decode
-    if len(names) == 1:
-
-        def one(raw: msgspec.Raw) -> Peek:
-            value = decode(raw).f0
-            return (None if value is UNSET else value,)
-
-        return one
-
-    def several(raw: msgspec.Raw) -> Peek:
-        return tuple(
-            None if value is UNSET else value for value in msgspec.structs.astuple(decode(raw))
+        return (
+            msgspec.json.Decoder(dict[str, Value]).decode,
+            lambda item: tuple(item.get(name, MISSING) for name in attributes),
         )
-
-    return several
+    fields = [f"f{n}" for n in range(len(attributes))]
+    struct = msgspec.defstruct(
+        "Peeked",
+        [(field, Value, MISSING) for field in fields],
+        rename=dict(zip(fields, attributes, strict=True)),
+        gc=False,
+    )
+    # An attrgetter of one path returns no tuple, so that the last stands there twice.
+    return msgspec.json.Decoder(struct).decode, attrgetter(*fields, fields[-1])

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-import orjson
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
-from dynamodb_core.errors import ConfigError, DataError
-from dynamodb_core.shapes import nameable
+from dynamodb_core.errors import ConfigError
+from dynamodb_core.peek import MISSING, peek
 from tap_dynamodb.marks import Mark, ReplicationKey, parse
 from tap_dynamodb.moments import KINDS, Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+    import msgspec
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,6 @@ class Tally:
         return "; ".join(told)
 
 
-class _Typed(msgspec.Struct, gc=False):
-    S: str | UnsetType = UNSET
-    N: str | UnsetType = UNSET
-
-
 class Highest:
     """Finds the highest value of a replication key that may become the bookmark; for any thread.
 
@@ -100,7 +95,7 @@ class Highest:
     def __init__(self, key: ReplicationKey) -> None:
         self._key = key
         self._kinds = KINDS if key.kind is None else (key.kind,)
-        self._values = _reader(key.name)
+        self._look = peek([key.name])
 
     def __call__(self, items: Sequence[msgspec.Raw]) -> Seen:
         """Look at a page.
@@ -114,13 +109,14 @@ class Highest:
         """
         values: dict[str, list[str]] = {kind: [] for kind in self._kinds}
         missing = other = 0
-        for typed in self._values(items):
-            if typed is None:
+        for raw in items:
+            value = self._look(raw)[0]
+            if value is MISSING:
                 missing += 1
-            elif typed.S is not UNSET and "S" in values:
-                values["S"].append(typed.S)
-            elif typed.N is not UNSET and "N" in values:
-                values["N"].append(typed.N)
+            elif value.S is not UNSET and "S" in values:
+                values["S"].append(value.S)
+            elif value.N is not UNSET and "N" in values:
+                values["N"].append(value.N)
             else:
                 other += 1
         found = {kind: self._fold(kind, texts) for kind, texts in values.items() if texts}
@@ -157,33 +153,3 @@ class Highest:
                 "whose sort key it is in its order",
             )
         return moment
-
-
-def _reader(name: str) -> Callable[[Sequence[msgspec.Raw]], list[_Typed | None]]:
-    """Return what reads an attribute of items; None where an item does not have it."""
-    if nameable(name):
-        item: Any = msgspec.defstruct(
-            "_Item", [("value", _Typed | None, None)], rename={"value": name}, gc=False
-        )
-        decode = msgspec.json.Decoder(list[item]).decode
-
-        def read(items: Sequence[msgspec.Raw]) -> list[_Typed | None]:
-            try:
-                return [each.value for each in decode(b"[%b]" % b",".join(items))]
-            except msgspec.DecodeError:
-                raise _garbled() from None
-
-        return read
-
-    def read_any(items: Sequence[msgspec.Raw]) -> list[_Typed | None]:
-        try:
-            typed = [orjson.loads(memoryview(raw)).get(name) for raw in items]
-            return [None if each is None else msgspec.convert(each, _Typed) for each in typed]
-        except (AttributeError, ValueError):
-            raise _garbled() from None
-
-    return read_any
-
-
-def _garbled() -> DataError:
-    return DataError("An item is not in DynamoDB's JSON")
