@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from dynamodb_core.table import Table
 
 STATE_KEY = "scan"
+DIGESTED = ("filter", "query", "entities")
+"""What of `reads` is a digest, as it may hold values of items."""
+
 START_OVER = "To start over, run with --full-refresh, or clear the state of this stream"
 
 
@@ -105,6 +108,8 @@ class ScanBookmark:
             raise StateError(
                 f"The state of table {table.name} cannot be read: {error!r}", START_OVER
             ) from error
+        if not bookmark.finished and not bookmark.places:
+            return None  # nothing of it is out: a first run that failed binds nobody
         if bookmark.table_id != identify(table):
             raise StateError(
                 f"The state was made by another table than {table.name} is now: its id was "
@@ -113,9 +118,12 @@ class ScanBookmark:
             )
         for name in sorted(bookmark.reads.keys() | reads.keys()):
             if bookmark.reads.get(name) != reads.get(name):
+                before, now = (said.get(name, "not set") for said in (bookmark.reads, reads))
+                change = (
+                    f"another {name}" if name in DIGESTED else f"{name} {before}, now it is {now}"
+                )
                 raise StateError(
-                    f"The state of table {table.name} was made with {name} "
-                    f"{bookmark.reads.get(name, 'not set')}, now it is {reads.get(name, 'not set')}",
+                    f"The state of table {table.name} was made with {change}",
                     f"Go back to that to read on. {START_OVER}",
                 )
         if not bookmark.places.keys() <= set(bookmark.numbers):

@@ -1,13 +1,14 @@
-"""Settings that other taps for DynamoDB have, and what they are called here; pure."""
+"""Settings that are none of this tap: another tap's, or misspelt; pure."""
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from dynamodb_core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _ROLE = "aws_assume_role_arn, aws_assume_role_external_id and aws_assume_role_session_name"
 
@@ -41,3 +42,19 @@ def refuse_foreign(config: Mapping[str, object]) -> None:
     for name in config:
         if name in FOREIGN and config[name] not in (None, "", {}, []):
             raise ConfigError(f"{name} is a setting of another tap for DynamoDB", FOREIGN[name])
+
+
+def unknown(config: Mapping[str, object], names: Collection[str]) -> list[str]:
+    """Return a line for each setting that there is not.
+
+    Args:
+        config: The tap's configuration.
+        names: The settings there are.
+    """
+    lines = []
+    for name in config:
+        if name not in names and name not in FOREIGN:
+            alike = get_close_matches(name, names, 1)
+            meant = f"; {alike[0]} is one" if alike else ""
+            lines.append(f"{name} is no setting of this tap, and without effect{meant}")
+    return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from dynamodb_core.parts import Part
 from dynamodb_core.scan import read_page
 from tap_dynamodb import selection
 from tap_dynamodb.bookmarks import identify
-from tap_dynamodb.incremental import Marks
+from tap_dynamodb.incremental import STATE_KEY, Marks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from tap_dynamodb.scanning import TableScan
     from tap_dynamodb.seen import Seen
     from tap_dynamodb.settings import Settings
+
+log = logging.getLogger("tap-dynamodb")
 
 SAMPLERS = 16
 SAMPLE_UNITS = 1.0
@@ -55,6 +58,12 @@ class Increment:
         self.key = key
         self.ordered = selection.is_ordered_by(key, scan.table, settings)
         self._scan = scan
+        if "replication_key_value" in state and not state.get(STATE_KEY):
+            log.warning(
+                "The state of table %s has a bookmark of another tap, which this one cannot use: all "
+                "of it is read",
+                scan.table.name,
+            )
         self._parts = [selection.condition_id(each) for each in scan.conditions]
         self.marks = Marks.load(
             state,

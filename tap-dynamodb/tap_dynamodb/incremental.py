@@ -218,8 +218,7 @@ class Marks:
             raise ConfigError(
                 f"The replication key {self.key.name} of table {self.key.table} holds values that "
                 "name no moment, so that start_date cannot be applied",
-                "Set start_date to null for this table in table_options, or give its query a "
-                "condition on the sort key",
+                "Take start_date away, and set it in table_options of the tables that it is for",
             )
         return (Range(moments.lowest(self._start, moment.form), None),)
 

@@ -24,7 +24,7 @@ class Misfits:
     def __init__(self, log: logging.Logger, reserved: str | None) -> None:
         self._log = log
         self._fate = (
-            f"travel in {reserved}, and the column is empty there"
+            f"travel in {reserved}, and a column of that name is empty there"
             if reserved
             else "are left out, as type_tags is off"
         )

@@ -6,6 +6,7 @@ split, and each part of the page goes to its stream. The table's own stream hold
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import ExitStack, contextmanager
@@ -213,9 +214,11 @@ class TableReading:
                     self.expiry.attribute,
                 )
             if increment:
-                self.state[INCREMENTAL_KEY] = increment.complete()
+                bookmark = self.state[INCREMENTAL_KEY] = increment.complete()
                 if said := increment.marks.tally.line(increment.key):
-                    self.holder.log("%s", said)
+                    # Without any value to go by, every run will read everything.
+                    level = logging.INFO if bookmark else logging.WARNING
+                    self.holder.log("%s", said, level=level)
             self.done = write
             self._write_state(write=write)
             self._tap.finished(self)

@@ -104,6 +104,12 @@ def fingerprint(
     """
     parts = {
         "item_format": settings.item_format if settings.item_format != "plain" else None,
+        "decimals": settings.decimals if settings.decimals != "number" else None,
+        "binary_encoding": settings.binary_encoding
+        if settings.binary_encoding != "base64"
+        else None,
+        "type_tags": None if settings.type_tags else "false",
+        "skip_expired": "true" if settings.skip_expired else None,
         "index": settings.index,
         "filter": _digest(settings.filter),
         "query": _digest(settings.query),
@@ -186,6 +192,11 @@ class _Keys:
             [self.typed(name, value) for value in _listed(query[name])]
             for name in self.read.partition
         ]
+        if not all(choices):
+            raise ConfigError(
+                f"The query of {self.what} names no value of {', '.join(self.read.partition)}",
+                f"Give it partitions, for example {QUERY_EXAMPLE}, or take it away to read the whole",
+            )
         for chosen in product(*choices):
             yield KeyCondition(dict(zip(self.read.partition, chosen, strict=True)), sort)
 

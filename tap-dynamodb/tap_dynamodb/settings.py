@@ -76,8 +76,15 @@ class Settings:
         for name in ("tables", "exclude_tables"):
             given[name] = tuple(given.get(name, ()))
         settings = cls(aws=AwsSettings.from_config(config), **given)
-        for options in settings.table_options.values():
-            replace(settings, **_given(options))
+        each = [replace(settings, **_options(given)) for given in settings.table_options.values()]
+        if config.get("emit_activate_version_messages") and any(
+            one.segment_range for one in (settings, *each)
+        ):
+            raise ConfigError(
+                "segment_range and emit_activate_version_messages are both set: a target would remove "
+                "the rows that other machines bring",
+                "Take emit_activate_version_messages away",
+            )
         return settings
 
     def for_table(self, name: str, arn: str = "") -> Settings:
@@ -94,9 +101,9 @@ class Settings:
         options: dict[str, Any] = {}
         for pattern, given in self.table_options.items():
             if pattern != name and fnmatchcase(name, pattern):
-                options |= _given(given)
+                options |= _options(given)
         for own in (name, arn):
-            options |= _given(self.table_options.get(own, {}))
+            options |= _options(self.table_options.get(own, {}))
         return replace(self, **options) if options else self
 
     def __post_init__(self) -> None:
@@ -108,6 +115,11 @@ class Settings:
             )
         if self.segment_range is None:
             return
+        if self.query is not None:
+            raise ConfigError(
+                "segment_range and query are both set, but a query has partitions and no segments",
+                "Share out the partitions: give each machine a query of its own",
+            )
         first, last = self.segment_range
         if self.segments is None:
             raise ConfigError(
@@ -119,6 +131,12 @@ class Settings:
                 f"segment_range {first}-{last} is no range of {self.segments} segments",
                 f"Segments are counted from 0 to {self.segments - 1}",
             )
+
+
+def _options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is given for a table; null takes back what is set for all."""
+    defaults = {each.name: each.default for each in fields(Settings) if each.name in config}
+    return {n: defaults[n] for n, value in config.items() if value is None} | _given(config)
 
 
 def _given(config: Mapping[str, Any]) -> dict[str, Any]:

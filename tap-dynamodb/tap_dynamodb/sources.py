@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -13,6 +13,8 @@ from dynamodb_core import tables, workers
 from dynamodb_core.errors import AccessError, ConfigError, TableNotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dynamodb_core.table import Table
     from dynamodb_core.wire import Wire
     from tap_dynamodb.settings import Settings
@@ -46,6 +48,7 @@ def find(wire: Wire, settings: Settings) -> list[Source]:
     Raises:
         TableNotFound: A table given by name or ARN does not exist.
         AccessError: A table given by name or ARN may not be described, or none of those found.
+        ConfigError: `tables` chooses none.
     """
     chosen = settings.tables or ("*",)
     named = {text for text in chosen if not is_pattern(text) and not _excluded(text, settings)}
@@ -80,6 +83,11 @@ def find(wire: Wire, settings: Settings) -> list[Source]:
     found = workers.gather(described, sorted(named | matched), workers=DESCRIBE_WORKERS)
     if refused and not any(found):
         raise refused[0]
+    if settings.tables and not any(found):
+        raise ConfigError(
+            f"No table is left to read of {', '.join(settings.tables)}",
+            "Check tables and exclude_tables, aws_region and the account of the credentials",
+        )
     # A table may be given by its name and by its ARN.
     different = {source.table.arn or source.reference: source for source in filter(None, found)}
     return sorted(different.values(), key=lambda source: source.table.name)
@@ -118,15 +126,39 @@ def require_choice(settings: Settings, names: list[str]) -> None:
 
 
 def warn_of_strangers(settings: Settings, tables: list[Table]) -> None:
-    """Warn of options for tables that are not read: a misspelt name would be without effect.
+    """Warn of settings for tables that are not read: a misspelt name would be without effect.
 
     Args:
-        settings: `table_options` names tables.
+        settings: `table_options` and `stream_names` name tables.
         tables: Those that are read.
     """
-    for name in settings.table_options:
-        if not any(fnmatchcase(table.name, name) or name == table.arn for table in tables):
-            log.warning("table_options names %s, which is no table that is read here", name)
+    for setting in ("table_options", "stream_names"):
+        for name in getattr(settings, setting):
+            if not any(fnmatchcase(table.name, name) or name == table.arn for table in tables):
+                log.warning("%s names %s, which is no table that is read here", setting, name)
+
+
+def warn_of_another_choice(settings: Settings, stream: str, annotation: Mapping[str, Any]) -> None:
+    """Warn of a stream of a catalog whose table is not among those that are chosen.
+
+    Args:
+        settings: `tables` and `exclude_tables` choose.
+        stream: The stream's name.
+        annotation: What its schema says of its table; empty where nothing does.
+    """
+    name = annotation.get("name")
+    if not settings.tables or name is None:
+        return
+    chosen = any(
+        text == annotation.get("arn") or fnmatchcase(name, table_name(text))
+        for text in settings.tables
+    )
+    if not chosen or _excluded(name, settings):
+        log.warning(
+            "Stream %s of the catalog is of table %s, which tables does not choose; the catalog counts",
+            stream,
+            name,
+        )
 
 
 def is_pattern(text: str) -> bool:

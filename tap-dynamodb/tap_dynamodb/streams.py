@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Stream
+from singer_sdk.exceptions import MaxRecordsLimitException
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import CustomStreamMap, SameRecordTransform
 
@@ -125,7 +126,7 @@ class DynamoDBStream(Stream):
         yield from self._sync_records(context, write_messages=False)
 
     def log(self, message: str, *args: Any, level: int = logging.INFO, **more: Any) -> None:
-        """Log a message, but not the SDK's about an error that becomes a line of ours.
+        """Log a message, but not the SDK's about an error that becomes a line of ours, or is none.
 
         Args:
             message: The message, perhaps with places for arguments.
@@ -133,7 +134,7 @@ class DynamoDBStream(Stream):
             level: The level to log at.
             **more: As `logging.Logger.log` takes them.
         """
-        if not isinstance(sys.exc_info()[1], Error):
+        if not isinstance(sys.exc_info()[1], Error | MaxRecordsLimitException):
             super().log(message, *args, level=level, **more)
 
     # Schema
@@ -190,6 +191,14 @@ class DynamoDBStream(Stream):
                 "Name one: replication_key in table_options, or replication-key in the metadata",
             )
         discovery.require_same(self.schema, self.reading.source.table, self._settings)
+        if self._own_replication_key and self.read_by != self._own_replication_key:
+            self.logger.warning(
+                "The catalog asks for %s replication%s, and table_options for INCREMENTAL by %s; the "
+                "catalog counts",
+                self.replication_method,
+                f" by {self.read_by}" if self.read_by else "",
+                self._own_replication_key,
+            )
 
     def open(self, *, write: bool) -> None:
         """Make ready to take pages.

@@ -20,6 +20,7 @@ from dynamodb_core.wire import BotoWire
 from tap_dynamodb import discovery, naming, sampling, sources
 from tap_dynamodb.bookmarks import STATE_KEY
 from tap_dynamodb.emit import Emitter
+from tap_dynamodb.foreign import unknown
 from tap_dynamodb.properties import CONFIG_JSONSCHEMA
 from tap_dynamodb.reading import TableReading
 from tap_dynamodb.settings import Settings
@@ -67,6 +68,8 @@ class TapDynamoDB(Tap):
         self._raw_catalog: dict[str, Any] | None = catalog if isinstance(catalog, dict) else None
         self._signal: int | None = None
         self._streaming = False
+        # The SDK makes a tap that only discovers without stream maps.
+        self._discovers = not arguments.get("setup_mapper", True)
         self._readings: dict[str, TableReading] = {}
         self._finished: list[TableReading] = []
         super().__init__(catalog=copy.deepcopy(catalog), **arguments)
@@ -125,6 +128,8 @@ class TapDynamoDB(Tap):
         )
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        for line in unknown(self.config, self.config_jsonschema["properties"]):
+            self.logger.warning("%s", line)
         try:
             return super()._validate_config(raise_errors=raise_errors)
         except ConfigValidationError as error:
@@ -157,6 +162,8 @@ class TapDynamoDB(Tap):
         settings = self.settings
         found = sources.find(self.wire, settings)
         tables = [source.table for source in found]
+        if not self._discovers:
+            sources.require_choice(settings, [table.name for table in tables])
         sources.warn_of_strangers(settings, tables)
         schemas = sampling.schemas(
             self.wire, found, naming.stream_names(tables, settings), settings
@@ -254,6 +261,7 @@ class TapDynamoDB(Tap):
         annotation = entry["schema"].get(discovery.TABLE, {})
         given = {table: name for name, table in (self.settings.stream_names).items()}
         name = entry.get("stream") or entry["tap_stream_id"]
+        sources.warn_of_another_choice(self.settings, name, annotation)
         reference = annotation.get("name") or given.get(name, name)
         if annotation.get("arn") in self.settings.tables:
             reference = annotation["arn"]

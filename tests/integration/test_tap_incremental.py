@@ -273,6 +273,22 @@ def test_incremental_without_a_key_is_an_error(there: Tables) -> None:
         sync(RecordedWire(there.engine), plain, catalog=catalog)
 
 
+def test_a_bookmark_of_another_tap_is_told_to_be_of_no_use(tables: Tables) -> None:
+    table = tables.create([item("a", {"S": iso(48)})])
+    state = {"bookmarks": {table: {"replication_key": "changed", "replication_key_value": iso(24)}}}
+    output = run(tables, table, state=state)
+    assert ids(output) == {"a"}
+    assert "has a bookmark of another tap" in output.log
+    assert "has a bookmark of another tap" not in run(tables, table, state=output.state).log
+
+
+def test_a_key_that_no_item_has_is_a_warning(tables: Tables) -> None:
+    table = tables.create([item("a", None), item("b", None)])
+    output = run(tables, table)
+    assert "| WARNING | 2 items have no changed: these are read in every run" in output.log
+    assert output.state["bookmarks"][table]["incremental"] == []
+
+
 def test_the_bookmark_of_another_filter_is_refused(there: Tables) -> None:
     table = there.create([item("a", {"S": iso(48)})])
     first = run(there, table, filter={"expression": "attribute_exists(changed)"})

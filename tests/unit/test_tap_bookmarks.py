@@ -156,12 +156,23 @@ def test_a_range_of_segments_is_complete_by_itself() -> None:
 def test_the_state_of_another_way_of_reading_names_what_differs(
     before: dict[str, str], now: dict[str, str]
 ) -> None:
-    state = {STATE_KEY: bookmark(reads={**before, "filter": "d1"}).dump()}
+    state = {STATE_KEY: bookmark(reads={**before, "filter": "d1"}, finished={0}).dump()}
     with pytest.raises(
         StateError, match=r"was made with index (a|not set), now it is (a|b|not set)"
     ) as raised:
         ScanBookmark.load(state, TABLE, {**now, "filter": "d1"})
     assert raised.value.hint == f"Go back to that to read on. {START_OVER}"
+
+
+def test_what_is_a_digest_is_not_shown() -> None:
+    state = {STATE_KEY: bookmark(reads={"filter": "d1"}, finished={0}).dump()}
+    with pytest.raises(StateError, match=r"was made with another filter\. Go back"):
+        ScanBookmark.load(state, TABLE, {"filter": "d2"})
+
+
+def test_a_run_that_failed_before_anything_was_out_binds_nobody() -> None:
+    state = {STATE_KEY: bookmark(reads={"filter": "d1"}, table_id="another").dump()}
+    assert ScanBookmark.load(state, TABLE, {}) is None
 
 
 def test_the_state_of_another_range_is_refused_by_its_segments() -> None:
@@ -171,7 +182,7 @@ def test_the_state_of_another_range_is_refused_by_its_segments() -> None:
 
 
 def test_the_state_of_another_table_says_how_to_start_over() -> None:
-    state = {STATE_KEY: bookmark(table_id="id-0").dump()}
+    state = {STATE_KEY: bookmark(table_id="id-0", finished={0}).dump()}
     with pytest.raises(StateError) as raised:
         ScanBookmark.load(state, TABLE, {})
     assert "orders" in raised.value.message

@@ -7,7 +7,7 @@ import pytest
 
 from dynamodb_core.errors import ConfigError
 from dynamodb_core.settings import AWS_PROPERTIES, AwsSettings, discreet
-from tap_dynamodb.foreign import FOREIGN
+from tap_dynamodb.foreign import FOREIGN, unknown
 from tap_dynamodb.properties import CONFIG_JSONSCHEMA
 from tap_dynamodb.settings import Settings
 
@@ -106,6 +106,14 @@ def test_a_range_of_segments(text: str, numbers: tuple[int, int]) -> None:
         ({"segments": 4, "segment_range": "0-4"}, "Segments are counted from 0 to 3"),
         ({"segments": 4, "segment_range": "3-2"}, "3-2 is no range of 4 segments"),
         ({"table_options": {"t": {"segment_range": "0-3"}}}, "Set segments"),
+        (
+            {"segments": 4, "segment_range": "0-1", "emit_activate_version_messages": True},
+            "remove the rows that other machines bring",
+        ),
+        (
+            {"segments": 4, "table_options": {"t": {"segment_range": "0-1", "query": {"pk": "a"}}}},
+            "a query has partitions and no segments",
+        ),
     ],
 )
 def test_a_range_that_is_none_is_refused(config: dict[str, Any], complaint: str) -> None:
@@ -139,6 +147,14 @@ def test_a_name_goes_over_patterns_and_an_arn_over_both() -> None:
     assert orders.skip_expired is False
 
 
+def test_null_for_a_table_takes_back_what_is_set_for_all() -> None:
+    settings = Settings.from_config(
+        {"start_date": "2026-01-01", "table_options": {"t": {"start_date": None}}}
+    )
+    assert settings.for_table("t").start_date is None
+    assert settings.for_table("u").start_date == "2026-01-01"
+
+
 def test_options_have_no_defaults_that_would_go_over_what_is_set_for_all() -> None:
     assert not [name for name, schema in OPTIONS.items() if "default" in schema]
 
@@ -158,6 +174,14 @@ def test_a_setting_of_another_tap_says_what_to_do_instead(name: str) -> None:
     assert name in raised.value.message
     assert raised.value.hint == FOREIGN[name]
     assert Settings.from_config({name: None}) == Settings.from_config({})
+
+
+def test_a_setting_that_there_is_not_is_told_with_what_may_be_meant() -> None:
+    told = unknown({"tablez": 1, "aws_region": "r", "quite else": 2}, PROPERTIES)
+    assert told == [
+        "tablez is no setting of this tap, and without effect; tables is one",
+        "quite else is no setting of this tap, and without effect",
+    ]
 
 
 def test_what_is_advised_instead_is_there() -> None:

@@ -154,6 +154,57 @@ def test_a_table_that_is_gone_since_it_was_listed_is_left_out_with_a_warning(
     assert "orders is left out" in caplog.messages[0]
 
 
+@pytest.mark.parametrize(
+    ("tables", "excluded"), [(["nothing-*"], ()), (["dev-*"], ("*",)), (["orders"], ("orders",))]
+)
+def test_when_no_table_is_left_to_read_it_is_an_error(
+    tables: list[str], excluded: tuple[str, ...]
+) -> None:
+    with pytest.raises(ConfigError, match="No table is left to read of"):
+        found(account(), *tables, exclude_tables=excluded)
+
+
+def test_settings_for_tables_that_are_not_read_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    chosen = settings(
+        "orders",
+        table_options={"order": {}, "ord*": {}, arn("orders"): {}, "users": {}},
+        stream_names={"orders": "a", "oders": "b"},
+    )
+    here = account()
+    tables = [source.table for source in sources.find(here.wire, chosen)]
+    with caplog.at_level(logging.WARNING, "tap-dynamodb"):
+        sources.warn_of_strangers(chosen, tables)
+    assert caplog.messages == [
+        f"{setting} names {name}, which is no table that is read here"
+        for setting, name in (
+            ("table_options", "order"),
+            ("table_options", "users"),
+            ("stream_names", "oders"),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        (settings("orders"), False),
+        (settings("ord*"), False),
+        (settings(arn("orders")), False),
+        (settings(), False),
+        (settings("users"), True),
+        (settings("ord*", exclude_tables=("orders",)), True),
+    ],
+)
+def test_a_catalog_of_another_choice_is_told(
+    chosen: Settings, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "tap-dynamodb"):
+        annotation = {"name": "orders", "arn": arn("orders")}
+        sources.warn_of_another_choice(chosen, "orders", annotation)
+        sources.warn_of_another_choice(chosen, "made by hand", {})
+    assert len(caplog.messages) == told
+
+
 def test_a_pattern_that_matches_nothing_is_said(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "tap-dynamodb"):
         assert found(account(), "nothing-*", "orders*") == ["orders", "orders_archive"]
