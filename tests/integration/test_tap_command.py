@@ -110,7 +110,10 @@ BAD: list[Any] = [
     ),
     pytest.param(ENGINE, {}, ["did not reach", NOWHERE, "aws_endpoint_url"], id="endpoint"),
     pytest.param(
-        {**ENGINE, "aws_endpoint_url": "nowhere"}, {}, ["aws_endpoint_url 'nowhere' is no URL"], id="no URL"
+        {**ENGINE, "aws_endpoint_url": "nowhere"},
+        {},
+        ["aws_endpoint_url 'nowhere' is no URL"],
+        id="no URL",
     ),
     pytest.param(
         {"tables": "t", "segments": "many", "item_format": "xml"},
