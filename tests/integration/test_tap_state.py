@@ -140,7 +140,7 @@ def test_the_number_of_segments_that_a_scan_began_with_is_kept(
 def test_the_state_of_another_table_is_one_line(
     command: Command, large: Tables, table: str
 ) -> None:
-    state = state_of(large.wire, table, table_id="of a table that was dropped")
+    state = state_of(large.wire, table, table_id="of a table that was dropped", finished=[[0, 0]])
     output = command(config(table), state=state)
     assert output.code == 1
     assert output.records() == []
