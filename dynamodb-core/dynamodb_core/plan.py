@@ -73,11 +73,12 @@ class ReadPlan:
             return f"partition {number + 1} of {self.segments} of {self.what}"
         return f"segment {number} of {self.segments} of {self.what}"
 
-    def request(self, part: Part) -> dict[str, Any]:
+    def request(self, part: Part, limit: int | None = None) -> dict[str, Any]:
         """Return the request for a part's next page.
 
         Args:
             part: The segment or the key condition, and in `place` the key to begin after.
+            limit: Most items of this page, where the plan says nothing; None for as many as fit.
         """
         aliases = Aliases(self.filter)
         wanted = self.filter.expression if self.filter else ""
@@ -99,8 +100,8 @@ class ReadPlan:
             request["IndexName"] = self.index
         if self.consistent:
             request["ConsistentRead"] = True
-        if self.limit is not None:
-            request["Limit"] = self.limit
+        if self.limit is not None or limit is not None:
+            request["Limit"] = self.limit if self.limit is not None else limit
         if part.place is not None:
             request["ExclusiveStartKey"] = part.place
         return request | aliases.members()

@@ -11,6 +11,7 @@ import msgspec
 import orjson
 
 from dynamodb_core.errors import CorruptReply
+from dynamodb_core.paging import Paging
 from dynamodb_core.parts import Block, Part
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from dynamodb_core.plan import ReadPlan
     from dynamodb_core.table import Index, Table
     from dynamodb_core.wire import Wire
-
-PAGE_UNITS = 128.0
-"""Units that a page of 1 MB costs when it is read eventually consistent (4 KB cost half a unit)."""
 
 MIB = 1 << 20
 SEGMENT_BYTES = 64 * MIB
@@ -38,6 +36,7 @@ class _Consumed(msgspec.Struct, gc=False):
 class _Page(msgspec.Struct, gc=False):
     Items: list[msgspec.Raw]
     Count: int
+    ScannedCount: int | None = None
     LastEvaluatedKey: dict[str, Any] | None = None
     ConsumedCapacity: _Consumed | None = None
 
@@ -54,15 +53,25 @@ class Page:
         next_key: Where the next page begins, typed; None at the end of the part.
         size: Bytes of the answer.
         units: Capacity units consumed; those expected where the engine names none.
+        evaluated: Items that were read, before a filter.
     """
 
     items: list[msgspec.Raw]
     next_key: Mapping[str, Any] | None
     size: int
     units: float
+    evaluated: int
 
 
-def read_page(wire: Wire, plan: ReadPlan, part: Part, budget: Budget, expected: float) -> Page:
+def read_page(
+    wire: Wire,
+    plan: ReadPlan,
+    part: Part,
+    budget: Budget,
+    expected: float,
+    *,
+    limit: int | None = None,
+) -> Page:
     """Read one page of a part, within the budget.
 
     Args:
@@ -71,12 +80,13 @@ def read_page(wire: Wire, plan: ReadPlan, part: Part, budget: Budget, expected: 
         part: The part, and in `place` the key to begin after.
         budget: Waited for and settled.
         expected: Units that the page will probably cost.
+        limit: Most items to read; None for as many as fit.
 
     Raises:
         CorruptReply: The page does not hold what it says.
         Error: The call failed.
     """
-    request = orjson.dumps(plan.request(part))
+    request = orjson.dumps(plan.request(part, limit))
     budget.wait(expected)
     consumed = 0.0
     try:
@@ -94,6 +104,7 @@ def read_part(
     plan: ReadPlan,
     wire: Wire,
     budget: Budget,
+    paging: Paging | None = None,
     render: Callable[[list[msgspec.Raw]], Payload],
 ) -> Iterator[Block[Payload]]:
     """Read a part from its place to its end.
@@ -103,15 +114,18 @@ def read_part(
         plan: How the table is read.
         wire: Carries the calls.
         budget: What the read may consume.
+        paging: Says how large pages may be; what the parts of a read learn of it they share.
         render: Turns a page's items into a block's payload.
 
     Yields:
         A block a page; the last one is finished.
     """
-    expected = PAGE_UNITS * (2 if plan.consistent else 1)
+    paging = paging or Paging(budget, consistent=plan.consistent)
     while True:
-        page = read_page(wire, plan, part, budget, expected)
-        expected, place = page.units or expected, page.next_key
+        limit, expected = paging.next()
+        page = read_page(wire, plan, part, budget, expected, limit=limit)
+        paging.learn(page.evaluated, page.units)
+        place = page.next_key
         block = Block(
             part=part.number,
             payload=render(page.items),
@@ -138,7 +152,8 @@ def _parse(body: bytes, plan: ReadPlan, part: Part, expected: float) -> Page:
         raise _corrupt(plan, part, f"Count is {page.Count}, but there are {len(page.Items)} items")
     consumed = page.ConsumedCapacity
     units = expected if consumed is None else consumed.CapacityUnits
-    return Page(page.Items, page.LastEvaluatedKey, len(body), units)
+    evaluated = page.Count if page.ScannedCount is None else page.ScannedCount
+    return Page(page.Items, page.LastEvaluatedKey, len(body), units, evaluated)
 
 
 def _corrupt(plan: ReadPlan, part: Part, why: str) -> CorruptReply:

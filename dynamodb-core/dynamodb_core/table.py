@@ -97,6 +97,11 @@ class Index:
     billing: str = "PROVISIONED"
     read_units: float | None = None
 
+    @property
+    def item_bytes(self) -> float | None:
+        """The average size of an item, None where that is not known."""
+        return self.size_bytes / self.item_count if self.item_count else None
+
 
 @dataclass(frozen=True)
 class Table:
@@ -135,6 +140,11 @@ class Table:
     def region(self) -> str:
         """The region that the ARN names."""
         return (self.arn.split(":") + [""] * 5)[3]
+
+    @property
+    def item_bytes(self) -> float | None:
+        """The average size of an item, None where that is not known."""
+        return self.size_bytes / self.item_count if self.item_count else None
 
     @property
     def partition(self) -> tuple[str, ...]:

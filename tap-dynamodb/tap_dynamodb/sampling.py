@@ -9,9 +9,10 @@ import msgspec
 
 from dynamodb_core import workers
 from dynamodb_core.capacity import Budget, choose_rate
+from dynamodb_core.paging import PAGE_UNITS, UNIT_BYTES, USUAL_ITEM_BYTES
 from dynamodb_core.parts import Part
 from dynamodb_core.plan import ReadPlan
-from dynamodb_core.scan import PAGE_UNITS, read_page
+from dynamodb_core.scan import read_page
 from tap_dynamodb import selection
 from tap_dynamodb.advice import advise
 from tap_dynamodb.discovery import sampled_schema
@@ -21,11 +22,15 @@ from tap_dynamodb.scanning import refusals
 from tap_dynamodb.sources import DESCRIBE_WORKERS, Source
 
 if TYPE_CHECKING:
+    from dynamodb_core.table import Index, Table
     from dynamodb_core.wire import Wire
     from tap_dynamodb.settings import Settings
 
 SAMPLE_SEGMENTS = 4
 """From how many places of a table its sample comes."""
+
+SAMPLE_SECONDS = 10.0
+"""A sample costs no more than the budget gives in about this time."""
 
 log = logging.getLogger("tap-dynamodb")
 
@@ -75,7 +80,8 @@ def sample(wire: Wire, source: Source, settings: Settings) -> list[msgspec.Raw]:
     Args:
         wire: Carries the calls.
         source: The table.
-        settings: The table's own: `sample_size` bounds the items, `read_capacity` the units a second.
+        settings: The table's own: `sample_size` bounds the items, `read_capacity` the units a second;
+            a small budget has a small sample.
     """
     if not settings.sample_size:
         return []
@@ -83,17 +89,26 @@ def sample(wire: Wire, source: Source, settings: Settings) -> list[msgspec.Raw]:
     conditions = selection.conditions(source.table, settings)[:SAMPLE_SEGMENTS]
     rate, _reason = choose_rate(settings.read_capacity, read, "read")
     budget = Budget(rate)
-    segments = len(conditions) or min(SAMPLE_SEGMENTS, settings.sample_size)
+    size = _affordable(settings.sample_size, rate, read)
+    segments = len(conditions) or min(SAMPLE_SEGMENTS, size)
     plan = ReadPlan(
         source.reference,
         segments,
         index=settings.index,
         conditions=conditions,
         filter=selection.filter_expression(source.table, settings),
-        limit=-(-settings.sample_size // segments),
+        limit=-(-size // segments),
     )
     items: list[msgspec.Raw] = []
     with refusals(plan):
         for segment in range(segments):
             items += read_page(wire, plan, Part(segment), budget, PAGE_UNITS / segments).items
     return items
+
+
+def _affordable(size: int, rate: float | None, read: Table | Index) -> int:
+    """Return how many items a sample has, so that a small budget pays for it in some seconds."""
+    if rate is None:
+        return size
+    units = SAMPLE_SECONDS * rate
+    return max(1, min(size, int(units * UNIT_BYTES / (read.item_bytes or USUAL_ITEM_BYTES))))

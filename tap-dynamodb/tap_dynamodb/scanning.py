@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dynamodb_core import workers
 from dynamodb_core.capacity import Budget, choose_rate
 from dynamodb_core.errors import ConfigError, ServiceError
+from dynamodb_core.paging import Paging
 from dynamodb_core.plan import ReadPlan, projects
 from dynamodb_core.progress import Progress
 from dynamodb_core.scan import choose_segments, choose_workers, read_part
@@ -178,10 +179,13 @@ class TableScan:
             part_name=self._part_name,
         )
         budget = Budget(rate)
+        paging = Paging(budget, consistent=plan.consistent, item_bytes=self.read.item_bytes)
 
         def read(part: Part) -> Iterator[Block[Payload]]:
             with refusals(plan):
-                yield from read_part(part, plan=plan, wire=wire, budget=budget, render=render)
+                yield from read_part(
+                    part, plan=plan, wire=wire, budget=budget, paging=paging, render=render
+                )
 
         def idle() -> None:
             look_up()

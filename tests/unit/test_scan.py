@@ -10,6 +10,7 @@ import pytest
 from dynamodb_core import scan, workers
 from dynamodb_core.capacity import Budget
 from dynamodb_core.errors import CorruptReply, PartLost, ServiceError
+from dynamodb_core.paging import Paging
 from dynamodb_core.parts import Block, Part
 from dynamodb_core.plan import ReadPlan
 from dynamodb_core.scan import choose_segments, read_page, read_part, shuffled
@@ -213,12 +214,10 @@ def test_the_first_page_is_billed_as_expected_and_the_next_as_consumed() -> None
     assert sum(clock.slept) == pytest.approx(8.0, abs=0.05)
 
 
-@pytest.mark.parametrize(("consistent", "seconds"), [(False, 128.0), (True, 256.0)])
-def test_other_workers_wait_for_what_a_first_page_may_cost(
-    consistent: bool, seconds: float
-) -> None:
+@pytest.mark.parametrize(("rate", "seconds"), [(1.0, 0.5), (10.0, 0.5), (1000.0, 0.128)])
+def test_other_workers_wait_for_what_a_page_may_cost(rate: float, seconds: float) -> None:
     clock = Clock()
-    budget = Budget(1.0, clock=clock, sleep=clock.sleep)
+    budget = Budget(rate, clock=clock, sleep=clock.sleep)
     waited = []
 
     def answer(operation: str, request: dict[str, Any]) -> Answer:
@@ -226,25 +225,55 @@ def test_other_workers_wait_for_what_a_first_page_may_cost(
         waited.append(sum(clock.slept))
         return page([])
 
-    list(reader(ScriptedWire(answer), ReadPlan("t", 1, consistent=consistent), budget)(Part(0)))
-    assert waited == [pytest.approx(seconds, rel=0.01)]
+    list(reader(ScriptedWire(answer), ReadPlan("t", 1), budget)(Part(0)))
+    assert waited == [pytest.approx(seconds, rel=0.05)]
 
 
-def test_a_page_is_expected_to_cost_what_the_one_before_it_did() -> None:
+def test_a_small_budget_reads_small_pages() -> None:
     clock = Clock()
-    budget = Budget(1.0, clock=clock, sleep=clock.sleep)
-    waited = []
-    pages = in_turn(page(["a"], "a", 30.0), page(["b"]))
+    limits: list[int] = []
 
     def answer(operation: str, request: dict[str, Any]) -> Answer:
-        if "ExclusiveStartKey" in request:
-            before = sum(clock.slept)
-            budget.wait(0.0)  # another worker, while this page is on its way
-            waited.append(sum(clock.slept) - before)
-        return pages(operation, request)
+        limits.append(request["Limit"])
+        last = None if sum(limits) >= 2000 else "x"
+        return page(["x"] * request["Limit"], last, request["Limit"] * 0.0625)  # 512 bytes each
 
+    budget = Budget(5.0, clock=clock, sleep=clock.sleep)
     list(reader(ScriptedWire(answer), ReadPlan("t", 1), budget)(Part(0)))
-    assert waited == [pytest.approx(30.0, rel=0.01)]
+    assert limits[0] == 20  # items of 1 KB, as nothing is known: half a second's worth
+    assert limits[-1] in (39, 40)
+    assert sum(clock.slept) == pytest.approx(sum(limits) * 0.0625 / 5.0, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("rate", "consistent", "item_bytes", "limit"),
+    [
+        (None, False, 100.0, None),
+        (256.0, False, 100.0, None),
+        (256.0, True, 100.0, 5242),
+        (5.0, False, 8192.0, 2),
+        (5.0, True, 8192.0, 1),
+        (5.0, False, 400_000.0, 1),
+        (5.0, False, None, 20),
+    ],
+)
+def test_a_page_costs_half_a_second_of_the_budget(
+    rate: float | None, consistent: bool, item_bytes: float | None, limit: int | None
+) -> None:
+    paging = Paging(Budget(rate), consistent=consistent, item_bytes=item_bytes)
+    assert paging.next()[0] == limit
+
+
+def test_a_filter_does_not_make_items_dear() -> None:
+    """The units are for the items that were looked at, be they few that were returned."""
+    budget = Budget(5.0, clock=(clock := Clock()), sleep=clock.sleep)
+    pages = [
+        {**page(["a"], "a", 2.5), "ScannedCount": 20},
+        {**page(["b"], None, 2.5), "ScannedCount": 20},
+    ]
+    wire = ScriptedWire(in_turn(*pages))
+    list(reader(wire, ReadPlan("t", 1), budget)(Part(0)))
+    assert [call.request["Limit"] for call in wire.calls] == [20, 20]
 
 
 def test_a_failed_page_costs_nothing() -> None:
