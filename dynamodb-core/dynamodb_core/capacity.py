@@ -91,8 +91,12 @@ def careful_rate(table: Table | Index, kind: Literal["read", "write"]) -> tuple[
     if units is None:
         return None, f"unlimited, as the {what} names neither provisioned nor warm throughput"
     half = max(units / 2, 1.0)
-    source = "provisioned" if table.billing == "PROVISIONED" else "warm throughput"
-    return half, f"half of the {what}'s {source} {units:,} {kind} units a second"
+    if table.billing == "PROVISIONED":
+        return half, f"half of the {what}'s provisioned {units:,} {kind} units a second"
+    return half, (
+        f"half of the {what}'s {units:,} {kind} units a second, its warm throughput or on-demand "
+        "maximum"
+    )
 
 
 def choose_rate(

@@ -242,10 +242,21 @@ def _canonical_base64(name: str, text: str) -> str:
 
 
 def _units(description: Mapping[str, Any], billing: str) -> tuple[float | None, float | None]:
+    """Return the units a second that a table or index is known to give: reading, writing.
+
+    On demand these are its warm throughput, or the maximum that it was given where that is less.
+    """
     if billing == "PROVISIONED":
         given = description.get("ProvisionedThroughput", {})
         read, write = given.get("ReadCapacityUnits"), given.get("WriteCapacityUnits")
-    else:
-        given = description.get("WarmThroughput", {})
-        read, write = given.get("ReadUnitsPerSecond"), given.get("WriteUnitsPerSecond")
-    return read or None, write or None
+        return read or None, write or None
+    warm = description.get("WarmThroughput") or {}
+    most = description.get("OnDemandThroughput") or {}
+    return (
+        _least(warm.get("ReadUnitsPerSecond"), most.get("MaxReadRequestUnits")),
+        _least(warm.get("WriteUnitsPerSecond"), most.get("MaxWriteRequestUnits")),
+    )
+
+
+def _least(*units: float | None) -> float | None:
+    return min((each for each in units if each and each > 0), default=None)  # -1 is no maximum

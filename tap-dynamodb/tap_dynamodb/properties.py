@@ -113,7 +113,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
         "title": "Read capacity",
         "description": (
             "Capacity units a second that the tap may consume of each table. By default half "
-            "of what is provisioned, or half of an on-demand table's warm throughput."
+            "of what is provisioned, or half of an on-demand table's warm throughput or, where that is less, of its maximum."
         ),
     },
     "consistent_read": {

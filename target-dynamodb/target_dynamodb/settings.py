@@ -43,7 +43,7 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "title": "Write capacity",
             "description": (
                 "Write capacity units a second that a table's load may consume. Left out: half of "
-                "what is provisioned, half of the warm throughput of an on-demand table, unlimited "
+                "what is provisioned, half of an on-demand table's warm throughput or maximum, unlimited "
                 "for a table that this run created or that names neither."
             ),
         },

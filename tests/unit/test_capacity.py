@@ -170,9 +170,9 @@ def table(
             table("PAY_PER_REQUEST", read=12_000, write=4_000),
             "read",
             6_000.0,
-            "half of the table's warm throughput 12,000 read",
+            "half of the table's 12,000 read units a second, its warm throughput or on-demand maximum",
         ),
-        (table("PAY_PER_REQUEST", write=4_000), "write", 2_000.0, "warm throughput 4,000 write"),
+        (table("PAY_PER_REQUEST", write=4_000), "write", 2_000.0, "4,000 write units"),
         (table(read=1), "read", 1.0, "provisioned 1 read"),
     ],
 )

@@ -71,6 +71,23 @@ def test_an_on_demand_table_has_the_units_of_its_warm_throughput() -> None:
 
 
 @pytest.mark.parametrize(
+    ("most", "units"),
+    [
+        ({"MaxReadRequestUnits": 100, "MaxWriteRequestUnits": 50}, (100, 50)),
+        ({"MaxReadRequestUnits": 90_000, "MaxWriteRequestUnits": -1}, (12_000, 4_000)),
+        ({}, (12_000, 4_000)),
+    ],
+)
+def test_an_on_demand_maximum_counts_where_it_is_less(
+    most: dict[str, int], units: tuple[int, int]
+) -> None:
+    warm = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000}
+    given = {**ON_DEMAND, "WarmThroughput": warm, "OnDemandThroughput": most}
+    table = Table.from_description(given)
+    assert (table.read_units, table.write_units) == units
+
+
+@pytest.mark.parametrize(
     "warm",
     [
         {},

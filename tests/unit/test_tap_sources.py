@@ -263,6 +263,12 @@ def test_a_sample_is_bounded_and_comes_from_several_places(size: int, scans: int
     assert len(seen) == min(sum(request["Limit"] for request in requests), 100)
 
 
+def test_a_small_budget_has_a_small_sample() -> None:
+    here, seen = sampled(1000, 2000, read_capacity=1)  # items of 100 bytes, 8 KB a unit, 10 s
+    assert [call.request["Limit"] for call in here.calls("Scan")] == [205] * 4
+    assert len(seen) == 820
+
+
 def test_a_sample_of_none_reads_nothing() -> None:
     here, seen = sampled(0)
     assert here.calls("Scan") == []
