@@ -75,7 +75,7 @@ def test_what_a_road_cannot_decode_goes_to_the_callback() -> None:
         (b'{"type":5}\n', "has the unknown type 5"),
         (b'{"a":1}\n', "has no type"),
         (b'{"type":"STATE","value":"\xff"}\n', "is no JSON"),
-        (b'{"type":"STATE","value":' + b"[" * 5000 + b"]" * 5000 + b"}\n", "is no JSON"),
+        (b'{"type":"STATE","value":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "is no JSON"),
     ],
 )
 def test_a_line_that_is_no_message_is_one_clear_error(line: bytes, words: str) -> None:
