@@ -350,6 +350,78 @@ def test_binary_and_numeric_keys_can_be_asked_for(there: Tables) -> None:
     assert run.ids(name="sk") == {2, 3}
 
 
+# Index keys of several attributes
+
+SALES: list[Item] = [
+    {
+        "id": {"S": f"i{n:02}"},
+        "tenant": {"S": f"t{n % 2}"},
+        "region": {"S": "eu" if n % 4 < 2 else "us"},
+        "year": {"N": str(2020 + n % 3)},
+        "at": {"S": f"2026-11-{n + 1:02}T00:00:00Z"},
+    }
+    for n in range(12)
+]
+MANY_KEYED: dict[str, Any] = {
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "by_tenant",
+            "KeySchema": [
+                {"AttributeName": "tenant", "KeyType": "HASH"},
+                {"AttributeName": "region", "KeyType": "HASH"},
+                {"AttributeName": "year", "KeyType": "RANGE"},
+                {"AttributeName": "at", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ],
+    "AttributeDefinitions": [
+        {"AttributeName": name, "AttributeType": "N" if name == "year" else "S"}
+        for name in ("id", "tenant", "region", "year", "at")
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (None, set(range(12))),
+        ({"tenant": "t0", "region": "eu"}, {0, 4, 8}),
+        ({"tenant": ["t0", "t1"], "region": ["eu", "us"]}, set(range(12))),
+        ({"tenant": "t0", "region": "eu", "year": 2020}, {0}),
+        ({"tenant": "t0", "region": ["eu", "us"], "year": {">": 2020}}, {4, 8, 2, 10}),
+        ({"tenant": "t0", "region": "us", "year": 2020, "at": {"begins_with": "2026-11-0"}}, {6}),
+    ],
+)
+def test_an_index_may_have_a_key_of_several_attributes(
+    there: Tables, query: Any, expected: set[int]
+) -> None:
+    table = there.create(SALES, **MANY_KEYED)
+    more = {"query": query} if query else {"segments": 3}
+    run = Run(there, table, index="by_tenant", **more)
+    assert run.ids() == {f"i{n:02}" for n in expected}
+    assert run.output.of("SCHEMA")[0]["key_properties"] == ["id"]
+
+
+def test_a_query_by_a_part_of_such_a_key_says_what_is_missing(there: Tables) -> None:
+    table = there.create(SALES[:1], **MANY_KEYED)
+    words = "lacks region. Its partition key is tenant, region, its sort key year, at"
+    with pytest.raises(ConfigError, match=words):
+        Run(there, table, index="by_tenant", query={"tenant": "t0"})
+
+
+def test_such_an_index_is_read_incrementally_by_its_last_sort_key(there: Tables) -> None:
+    table = there.create(SALES, **MANY_KEYED)
+    years = [{"tenant": "t0", "region": "eu", "year": year} for year in (2020, 2021, 2022)]
+    first = Run(there, table, index="by_tenant", query=years, replication_key="at")
+    assert first.ids() == {"i00", "i04", "i08"}
+    second = Run(
+        there, table, index="by_tenant", query=years, replication_key="at", state=first.output.state
+    )
+    assert second.ids() == {"i00", "i04", "i08"}  # each year's newest
+    assert all(">=" in q["KeyConditionExpression"] for q in second.wire.of("Query")[3:])
+
+
 # What has expired
 
 
