@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Stream
-from singer_sdk.exceptions import MaxRecordsLimitException
+from singer_sdk.exceptions import AbortedSyncExceptionBase
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import CustomStreamMap, SameRecordTransform
 
@@ -134,7 +134,7 @@ class DynamoDBStream(Stream):
             level: The level to log at.
             **more: As `logging.Logger.log` takes them.
         """
-        if not isinstance(sys.exc_info()[1], Error | MaxRecordsLimitException):
+        if not isinstance(sys.exc_info()[1], Error | AbortedSyncExceptionBase):
             super().log(message, *args, level=level, **more)
 
     # Schema

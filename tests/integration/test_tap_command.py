@@ -52,6 +52,15 @@ def bare(tmp_path: Path) -> Command:
     return Command(tmp_path, {})
 
 
+def test_a_dry_run_reads_a_record_and_has_no_error(command: Command, own: Tables) -> None:
+    own.wire.create_table("people", (("id", "S"),))
+    for name in ("ann", "bob"):
+        own.wire.call("PutItem", {"TableName": "people", "Item": {"id": {"S": name}}})
+    output = command({"tables": ["people"]}, "--test")
+    assert (output.code, output.errors) == (0, [])
+    assert len(output.records()) == 1
+
+
 def test_about_is_pure_json_and_complete(bare: Command) -> None:
     output = bare({}, "--about", "--format", "json")
     assert output.code == 0
