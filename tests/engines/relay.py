@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -65,21 +66,24 @@ class Relay:
         self._forgotten = len(self._service.requests)
 
 
+def forward(engine: Engine, request: Request) -> Reply:
+    """Send a request on to an engine as it came, and return its answer."""
+    address = urlsplit(guard.loopback(engine.endpoint_url))
+    # The host that was asked for goes along, as it is part of what was signed.
+    headers = {n: v for n, v in request.headers.items() if n.lower() != "content-length"}
+    with contextlib.closing(
+        http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
+    ) as beyond:
+        beyond.request("POST", "/", request.body, headers)
+        answer = beyond.getresponse()
+        data = answer.read()
+    kept = {n: v for n, v in answer.getheaders() if n.lower() not in _OF_ONE_HOP}
+    return Reply(data, answer.status, kept, crc=None)
+
+
 @contextlib.contextmanager
 def running(engine: Engine) -> Iterator[Relay]:
     """Run a relay in front of an engine for the length of a `with` block."""
-    address = urlsplit(guard.loopback(engine.endpoint_url))
-
-    def forward(request: Request) -> Reply:
-        beyond = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
-        # The host that was asked for goes along, as it is part of what was signed.
-        beyond.request("POST", "/", request.body, dict(request.headers))
-        answer = beyond.getresponse()
-        data = answer.read()
-        beyond.close()
-        kept = {n: v for n, v in answer.getheaders() if n.lower() not in _OF_ONE_HOP}
-        return Reply(data, answer.status, kept, crc=None)
-
     with faults.running() as service:
-        service.answers(forward)
+        service.answers(partial(forward, engine))
         yield Relay(service, engine)

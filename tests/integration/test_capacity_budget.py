@@ -1,0 +1,63 @@
+"""A budget is held, and the judge is a meter in front of the engine, not our own count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engines import meter, pipeline
+from tests.engines.recorded import RecordedWire
+from tests.engines.tap import sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from demo.engine import Engine
+    from tests.engines.meter import Meter
+    from tests.engines.tables import Tables
+
+RATE = 20
+ITEMS = [{"id": {"S": f"{n:04}"}, "text": {"S": "x" * 1000}} for n in range(700)]
+A_SECOND_AT_MOST = 2.5 * RATE
+"""A second's units, one second saved up, and half a second's page or request."""
+
+
+@pytest.fixture
+def metered(engine: Engine) -> Iterator[Meter]:
+    with meter.running(engine) as running:
+        yield running
+
+
+@pytest.mark.parametrize(("segments", "workers"), [(1, 1), (8, 8)])
+def test_a_small_read_budget_does_not_come_in_bursts(
+    metered: Meter, tables: Tables, segments: int, workers: int
+) -> None:
+    table = tables.create(ITEMS)
+    config = {
+        "tables": [table],
+        "item_format": "packed",
+        "read_capacity": RATE,
+        "segments": segments,
+        "scan_workers": workers,
+    }
+    output = sync(RecordedWire(metered.engine), config)
+    assert len(output.records()) == len(ITEMS)
+    assert metered.ledger.total(table) >= len(ITEMS) * 1000 / 8192
+    assert metered.ledger.most_in(1.0, table) <= A_SECOND_AT_MOST
+
+
+def test_a_small_write_budget_does_not_come_in_bursts(
+    metered: Meter, engine: Engine, tables: Tables, tmp_path: Path
+) -> None:
+    source = tables.create(ITEMS[:80])
+    copy = tables.create(label="copy")
+    tap = pipeline.run(
+        pipeline.command("tap_dynamodb", pipeline.tap_config(engine, [source]), tmp_path)
+    )
+    config = pipeline.target_config(metered.engine, table_name=copy, write_capacity=RATE)
+    loaded = pipeline.run(pipeline.command("target_dynamodb", config, tmp_path), tap.out)
+    assert loaded.code == 0, loaded.err
+    assert metered.ledger.total(copy) >= 80
+    assert metered.ledger.most_in(1.0, copy, kind="write") <= A_SECOND_AT_MOST
