@@ -60,7 +60,8 @@ def conditions(table: Table, settings: Settings) -> tuple[KeyCondition, ...]:
         return ()
     given: Any = settings.query if isinstance(settings.query, list) else [settings.query]
     keys = _Keys(table, settings)
-    return tuple(condition for query in given for condition in keys.conditions(query))
+    found = [condition for query in given for condition in keys.conditions(query)]
+    return tuple({condition_id(each): each for each in found}.values())  # none is read twice
 
 
 def filter_expression(table: Table, settings: Settings) -> Filter | None:

@@ -313,6 +313,7 @@ def test_a_global_index_cannot_be_read_consistently_and_a_local_one_can(there: T
         ({"state": ["open", "done"], "placed": {"<": 1002}}, "by_state", {0, 1}),
         ({"pk": "customer0", "placed": {">": 1005}}, "by_placed", {6, 9}),
         ({"pk": "nobody"}, None, set()),
+        ([{"pk": ["customer1", "customer1"]}, {"pk": "customer1"}], None, {1, 4, 7, 10}),
     ],
 )
 def test_a_query_reads_its_partitions_and_nothing_else(
