@@ -96,7 +96,7 @@ class MessageReader(GenericSingerReader[bytes]):
             if self._stopped:
                 return counts
         rest = b"".join(pieces)
-        if rest.strip():
+        if rest.strip() and not self._stopped:  # a signal may end the wait for the rest of a line
             self._check_whole(rest)
             self._take([rest], callbacks, counts)
         return counts

@@ -163,7 +163,7 @@ def test_a_second_signal_does_not_cut_the_drain(move: Move, sent: signal.Signals
         pipe.target.send_signal(signal.SIGINT)
         pipe.target.send_signal(sent)
         printed = [first, *states]
-        assert pipe.target.wait() > 128
+        assert pipe.target.wait() > 128, pipe.log("target")
     move.go_on(printed[-1])
 
 

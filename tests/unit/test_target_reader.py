@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from dynamodb_core.errors import DataError
+from target_dynamodb import intake
 from target_dynamodb.reader import MessageReader, parts
 from tests.engines.scripted import Clock
 
@@ -102,6 +103,21 @@ def test_a_long_line_over_many_chunks_is_read_once() -> None:
     writer.join()
     assert counts == {"STATE": 2, "RECORD": 0}
     assert [message["value"] for message in messages] == [text, text]
+
+
+def test_a_stop_in_the_middle_of_a_line_ends_without_a_complaint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A signal while the rest of a line is on its way once made the line an error."""
+    monkeypatch.setattr(intake, "IDLE_SECONDS", 0.01)
+    reading, writing = os.pipe()
+    reader = MessageReader()
+    reader.on_idle = reader.stop
+    os.write(writing, RECORD + RECORD[:20])
+    records: list[dict[str, Any]] = []
+    with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb"):
+        counts = reader.process_lines(pipe, {"RECORD": records.append})
+    assert len(records) == counts["RECORD"] == 1
 
 
 def test_the_alarm_is_looked_at_after_every_message() -> None:
