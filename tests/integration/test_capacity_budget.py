@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from tests.engines.meter import Meter
     from tests.engines.tables import Tables
 
-RATE = 20
-ITEMS = [{"id": {"S": f"{n:04}"}, "text": {"S": "x" * 1000}} for n in range(700)]
-A_SECOND_AT_MOST = 3 * RATE
-"""A second's units, one second saved up, half a second's page, and what that costs beyond its estimate."""
+RATE = 10
+ITEMS = [{"id": {"S": f"{n:04}"}, "text": {"S": "x" * 1000}} for n in range(500)]
+A_SECOND_AT_MOST = 4 * RATE
+"""A second's units, one second saved up, and a page of half a second for each of two workers, whose
+requests may arrive together on a busy machine. A page of 1 MB would cost more."""
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def metered(engine: Engine) -> Iterator[Meter]:
         yield running
 
 
-@pytest.mark.parametrize(("segments", "workers"), [(1, 1), (8, 8)])
+@pytest.mark.parametrize(("segments", "workers"), [(1, 1), (2, 2)])
 def test_a_small_read_budget_does_not_come_in_bursts(
     metered: Meter, tables: Tables, segments: int, workers: int
 ) -> None:
@@ -51,7 +52,7 @@ def test_a_small_read_budget_does_not_come_in_bursts(
 def test_a_small_write_budget_does_not_come_in_bursts(
     metered: Meter, engine: Engine, tables: Tables, tmp_path: Path
 ) -> None:
-    source = tables.create(ITEMS[:80])
+    source = tables.create(ITEMS[:50])
     copy = tables.create(label="copy")
     tap = pipeline.run(
         pipeline.command("tap_dynamodb", pipeline.tap_config(engine, [source]), tmp_path)
@@ -59,5 +60,5 @@ def test_a_small_write_budget_does_not_come_in_bursts(
     config = pipeline.target_config(metered.engine, table_name=copy, write_capacity=RATE)
     loaded = pipeline.run(pipeline.command("target_dynamodb", config, tmp_path), tap.out)
     assert loaded.code == 0, loaded.err
-    assert metered.ledger.total(copy) >= 80
+    assert metered.ledger.total(copy) >= 50
     assert metered.ledger.most_in(1.0, copy, kind="write") <= A_SECOND_AT_MOST
