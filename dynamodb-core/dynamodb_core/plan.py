@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core.expressions import (
@@ -95,7 +96,8 @@ class ReadPlan:
             wanted = both(wanted, within(bound, aliases))
         if wanted:
             request["FilterExpression"] = wanted
-        request |= self._projection(aliases)
+        if self.attributes is not None and self.projects:
+            request["ProjectionExpression"] = projection(self.attributes, aliases)
         if self.index is not None:
             request["IndexName"] = self.index
         if self.consistent:
@@ -111,15 +113,12 @@ class ReadPlan:
             return self.bounds
         return self.bounds.get(number)
 
-    def _projection(self, aliases: Aliases) -> dict[str, str]:
-        if self.attributes is None or not projects(self.attributes):
-            return {}
-        return {"ProjectionExpression": projection(self.attributes, aliases)}
-
-
-def projects(attributes: Sequence[str]) -> bool:
-    """Return whether an expression can name so many attributes."""
-    return len(projection(attributes, Aliases()).encode()) <= MOST_BYTES - _ROOM
+    @cached_property
+    def projects(self) -> bool:
+        """Whether there are wanted attributes, and not more than an expression can name."""
+        if self.attributes is None:
+            return False
+        return len(projection(self.attributes, Aliases()).encode()) <= MOST_BYTES - _ROOM
 
 
 _ROOM = 512

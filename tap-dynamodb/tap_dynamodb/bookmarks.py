@@ -9,8 +9,9 @@ A stream's state holds `scan`: a list that is empty when no scan is under way, e
 `reads` says what else but the table the places depend on. `seed` decides the order in which the
 segments are read. `finished` holds ranges of places in that order, both ends included: about as many
 as there are workers, however many segments there are. `places` holds the number of each segment that
-was begun, and the last key read of it. The partitions of a query are counted as segments. Meltano merges states member by member but replaces lists whole, so nothing
-that a later state drops can come back.
+was begun, and the last key read of it. The partitions of a query are counted as segments. Meltano
+merges states member by member but replaces lists whole, so nothing that a later state drops can come
+back.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class Increment:
         kind: str | None,
     ) -> None:
         self.key = key
-        self.ordered = selection.is_ordered_by(key, scan.table, settings)
+        self.ordered = selection.is_ordered_by(key, scan.table, scan.read, scan.base)
         self._scan = scan
         if "replication_key_value" in state and not state.get(STATE_KEY):
             log.warning(
@@ -64,7 +64,8 @@ class Increment:
                 "of it is read",
                 scan.table.name,
             )
-        self._parts = [selection.condition_id(each) for each in scan.conditions]
+        conditions = scan.base.conditions if self.ordered else ()
+        self._parts = [selection.condition_id(each) for each in conditions]
         self.marks = Marks.load(
             state,
             table=scan.table.name,
@@ -113,7 +114,6 @@ class Increment:
             seen: What `observe` returned.
         """
         self.marks.advance(self._parts[number] if self.ordered else None, seen)
-        self._scan.bookmark.marks = self.marks.dump()
 
     def complete(self) -> list[dict[str, Any]]:
         """Return the bookmark of a table that was read to its end, for the stream's state."""
@@ -122,7 +122,4 @@ class Increment:
     def _sample(self, wire: Wire, number: int) -> TypedValue | None:
         plan = self._scan.plan([self.key], limit=1)
         page = read_page(wire, plan, Part(number), Budget(None), SAMPLE_UNITS)
-        for raw in page.items:
-            value: TypedValue = msgspec.json.decode(raw)[self.key]
-            return value
-        return None
+        return msgspec.json.decode(page.items[0])[self.key] if page.items else None

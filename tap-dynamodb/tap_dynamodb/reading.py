@@ -129,10 +129,8 @@ class TableReading:
         return Increment(self.scan, self.settings, self.state, key, self.holder.column_type(key))
 
     @cached_property
-    def entities(self) -> Entities | None:
-        """How items are told apart; None where the table has one stream."""
-        if not self.settings.entities:
-            return None
+    def entities(self) -> Entities:
+        """How the items of the table's streams are told apart."""
         return Entities.of(self.settings.entities, self._own.name if self._own else "")
 
     @cached_property
@@ -231,8 +229,7 @@ class TableReading:
             if selected is None:
                 return None
             wanted |= dict.fromkeys(selected)
-        if self.entities is not None:
-            wanted |= dict.fromkeys(sorted(self.entities.attributes))
+        wanted |= dict.fromkeys(sorted(self.entities.attributes))
         if self.expiry is not None:
             wanted[self.expiry.attribute] = None
         if self.increment is not None:
@@ -243,9 +240,10 @@ class TableReading:
         """Convert a page; runs in a worker."""
         with self._rendering:
             living = items if self.expiry is None else self.expiry.living(items)
-            split = self.entities.split(living) if self.entities else {self.holder.name: living}
             parts = {
-                name: opened[name].render(some) for name, some in split.items() if name in opened
+                name: opened[name].render(some)
+                for name, some in self.entities.split(living).items()
+                if name in opened
             }
             seen = self.increment.observe(items) if self.increment else None
             return Page(parts, len(items) - len(living), seen)
@@ -268,6 +266,8 @@ class TableReading:
     def _write_state(self, *, write: bool) -> None:
         self._state_written = time.monotonic()
         self._stateless_bytes = 0
+        if self.increment is not None:
+            self.scan.bookmark.marks = self.increment.marks.dump()
         self.state[STATE_KEY] = self.scan.bookmark.dump()
         if write:
             self._tap.state_writer.write_state(self._tap.state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +12,6 @@ from dynamodb_core import workers
 from dynamodb_core.capacity import Budget, choose_rate
 from dynamodb_core.paging import PAGE_UNITS, UNIT_BYTES, USUAL_ITEM_BYTES
 from dynamodb_core.parts import Part
-from dynamodb_core.plan import ReadPlan
 from dynamodb_core.scan import read_page
 from tap_dynamodb import selection
 from tap_dynamodb.advice import advise
@@ -86,19 +86,13 @@ def sample(wire: Wire, source: Source, settings: Settings) -> list[msgspec.Raw]:
     if not settings.sample_size:
         return []
     read = selection.readable(source.table, settings)
-    conditions = selection.conditions(source.table, settings)[:SAMPLE_SEGMENTS]
+    plan = selection.read_plan(source, settings)
+    conditions = plan.conditions[:SAMPLE_SEGMENTS]
     rate, _reason = choose_rate(settings.read_capacity, read, "read")
     budget = Budget(rate)
     size = _affordable(settings.sample_size, rate, read)
     segments = len(conditions) or min(SAMPLE_SEGMENTS, size)
-    plan = ReadPlan(
-        source.reference,
-        segments,
-        index=settings.index,
-        conditions=conditions,
-        filter=selection.filter_expression(source.table, settings),
-        limit=-(-size // segments),
-    )
+    plan = replace(plan, segments=segments, conditions=conditions, limit=-(-size // segments))
     items: list[msgspec.Raw] = []
     with refusals(plan):
         for segment in range(segments):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,6 @@ from dynamodb_core import workers
 from dynamodb_core.capacity import Budget, choose_rate
 from dynamodb_core.errors import ConfigError, ServiceError
 from dynamodb_core.paging import Paging
-from dynamodb_core.plan import ReadPlan, projects
 from dynamodb_core.progress import Progress
 from dynamodb_core.scan import choose_segments, choose_workers, read_part
 from dynamodb_core.table import Index
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from dynamodb_core.expressions import Bounds
     from dynamodb_core.parts import Block, Part, Payload
+    from dynamodb_core.plan import ReadPlan
     from dynamodb_core.wire import Wire
     from tap_dynamodb.settings import Settings
     from tap_dynamodb.sources import Source
@@ -82,18 +83,16 @@ class TableScan:
         self.table = source.table
         self.replication_key = replication_key
         self.read = selection.readable(source.table, settings)
-        self.conditions = selection.conditions(source.table, settings)
-        self._filter = selection.filter_expression(source.table, settings)
-        self._reference = source.reference
+        self.base = selection.read_plan(source, settings)
         self._settings = settings
         self._workers = settings.scan_workers or choose_workers()
-        only = None if self.conditions else settings.segment_range
+        only = settings.segment_range
         self.reads = selection.fingerprint(settings, streams, replication_key)
         unfinished = ScanBookmark.load(state, source.table, self.reads, only)
         self.resumed = unfinished is not None
         self.bookmark = unfinished or ScanBookmark(
             table_id=identify(source.table),
-            segments=len(self.conditions)
+            segments=len(self.base.conditions)
             or settings.segments
             or choose_segments(self.read, self._workers),
             seed=random.randrange(1 << 30),  # noqa: S311 - an order needs no secrecy
@@ -119,13 +118,10 @@ class TableScan:
             ordered: Whether that is the sort key of the queries.
             limit: Most items a page.
         """
-        return ReadPlan(
-            self._reference,
-            self.bookmark.segments,
-            index=self._settings.index,
+        return replace(
+            self.base,
+            segments=self.bookmark.segments,
             consistent=self._settings.consistent_read,
-            conditions=self.conditions,
-            filter=self._filter,
             attributes=attributes,
             bounds=bounds,
             ordered=ordered,
@@ -209,11 +205,11 @@ class TableScan:
 
     @property
     def _part_name(self) -> str:
-        return "partitions" if self.conditions else "segments"
+        return "partitions" if self.base.conditions else "segments"
 
     def _announce(self, plan: ReadPlan, log: logging.Logger) -> None:
         bookmark, (rate, reason) = self.bookmark, self.rate
-        if plan.attributes is not None and not projects(plan.attributes):
+        if plan.attributes is not None and not plan.projects:
             log.info(
                 "%s attributes are more than an expression can name: whole items are read, and "
                 "what is not selected is left out afterwards",
@@ -226,7 +222,7 @@ class TableScan:
                 self.table.name,
                 self.read.projection,
             )
-        count = 0 if self.conditions else self.read.item_count
+        count = 0 if self.base.conditions else self.read.item_count
         log.info(
             "%s %s%s%s: %s of %s %s by %s workers, %s",
             f"Going on with the read of {bookmark.began} of" if self.resumed else "Reading",

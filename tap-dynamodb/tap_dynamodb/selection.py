@@ -13,6 +13,7 @@ from dynamodb_core.codec import TYPES
 from dynamodb_core.encode import ENCODERS, natural
 from dynamodb_core.errors import ConfigError, DataError
 from dynamodb_core.expressions import Filter, KeyCondition, SortCondition
+from dynamodb_core.plan import ReadPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from dynamodb_core.encode import TypedValue
     from dynamodb_core.table import Index, Table
     from tap_dynamodb.settings import Settings
+    from tap_dynamodb.sources import Source
 
 QUERY_EXAMPLE = '{"pk": ["a", "b"], "sk": {"begins_with": "x"}}'
 
@@ -44,6 +46,24 @@ def readable(table: Table, settings: Settings) -> Table | Index:
             "Take consistent_read away for this table",
         )
     return index
+
+
+def read_plan(source: Source, settings: Settings) -> ReadPlan:
+    """Return what is read of a table, whoever reads it; into how many parts is not decided yet.
+
+    Args:
+        source: The table.
+        settings: The table's own.
+
+    Raises:
+        ConfigError: The query or the filter is none, or does not fit what is read.
+    """
+    return ReadPlan(
+        source.reference,
+        index=settings.index,
+        conditions=conditions(source.table, settings),
+        filter=filter_expression(source.table, settings),
+    )
 
 
 def conditions(table: Table, settings: Settings) -> tuple[KeyCondition, ...]:
@@ -122,22 +142,22 @@ def fingerprint(
     return {name: text for name, text in parts.items() if text}
 
 
-def is_ordered_by(attribute: str, table: Table, settings: Settings) -> bool:
-    """Return whether each partition that `query` asks for is read in the order of an attribute.
+def is_ordered_by(attribute: str, table: Table, read: Table | Index, plan: ReadPlan) -> bool:
+    """Return whether each partition that is queried is read in the order of an attribute.
 
     Args:
         attribute: The attribute, for example a replication key.
-        table: The table.
-        settings: The table's own.
+        table: The table, for messages.
+        read: What is read: `readable`.
+        plan: How: `read_plan`.
 
     Raises:
         ConfigError: The query has a condition on the attribute already.
     """
-    sort = readable(table, settings).sort
-    if settings.query is None or attribute not in sort:
+    if not plan.conditions or attribute not in read.sort:
         return False
-    before = set(sort[: sort.index(attribute)])
-    for condition in conditions(table, settings):
+    before = set(read.sort[: read.sort.index(attribute)])
+    for condition in plan.conditions:
         said = {each.attribute: each.operator for each in condition.sort}
         if attribute in said:
             raise ConfigError(

@@ -259,7 +259,7 @@ class TapDynamoDB(Tap):
 
     def _catalogued(self, entry: dict[str, Any]) -> DynamoDBStream:
         annotation = entry["schema"].get(discovery.TABLE, {})
-        given = {table: name for name, table in (self.settings.stream_names).items()}
+        given = {table: name for name, table in self.settings.stream_names.items()}
         name = entry.get("stream") or entry["tap_stream_id"]
         sources.warn_of_another_choice(self.settings, name, annotation)
         reference = annotation.get("name") or given.get(name, name)

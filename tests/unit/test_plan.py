@@ -4,7 +4,7 @@ import pytest
 
 from dynamodb_core.expressions import Bounds, Filter, KeyCondition, Range, SortCondition
 from dynamodb_core.parts import Part
-from dynamodb_core.plan import ReadPlan, projects
+from dynamodb_core.plan import ReadPlan
 
 PLACE = {"id": {"S": "k"}}
 OPEN = Filter("#s = :s", {"#s": "status"}, {":s": {"S": "open"}})
@@ -73,8 +73,8 @@ def test_a_bound_of_another_attribute_than_the_sort_key_is_a_filter_in_a_query()
 
 def test_more_attributes_than_an_expression_can_name_are_not_asked_for() -> None:
     few, many = [f"a{n}" for n in range(500)], [f"a{n}" for n in range(1000)]
-    assert projects(few)
-    assert not projects(many)
+    assert ReadPlan("t", attributes=few).projects
+    assert not ReadPlan("t", attributes=many).projects
     assert "ProjectionExpression" in ReadPlan("t", attributes=few).request(Part(0))
     assert "ProjectionExpression" not in ReadPlan("t", attributes=many).request(Part(0))
 
@@ -82,7 +82,11 @@ def test_more_attributes_than_an_expression_can_name_are_not_asked_for() -> None
 def test_a_projection_fits_beside_a_filter_that_took_the_short_names() -> None:
     names = {f"#{n}": f"n{n}" for n in range(120)}
     given = Filter("attribute_exists(#0)", names)
-    most = next(n for n in range(900, 0, -1) if projects([f"a{k}" for k in range(n)]))
+    most = next(
+        n
+        for n in range(900, 0, -1)
+        if ReadPlan("t", attributes=[f"a{k}" for k in range(n)]).projects
+    )
     attributes = [f"a{n}" for n in range(most)]
     request = ReadPlan("t", filter=given, attributes=attributes).request(Part(0))
     assert len(request["ProjectionExpression"]) <= 4096
