@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import threading
+import math
 import time
 from typing import TYPE_CHECKING, Literal
 
+from dynamodb_core.cells import own_cells
 from dynamodb_core.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynamodb_core.cells import Cells
     from dynamodb_core.table import Index
 
 BURST_SECONDS = 1.0
 LONGEST_SLEEP_SECONDS = 0.25
+
+
+_RATE, _BALANCE, _SEEN = range(3)
+CELLS = 3
+"""Numbers that a budget keeps."""
 
 
 class Budget:
@@ -25,8 +32,9 @@ class Budget:
 
     Args:
         rate: Capacity units a second, greater than 0; None is unlimited.
-        clock: Returns seconds.
+        clock: Returns seconds; where processes share the budget, the same ones in all of them.
         sleep: Waits for seconds.
+        cells: Where the budget keeps its `CELLS` numbers, for processes to share.
     """
 
     def __init__(
@@ -35,13 +43,19 @@ class Budget:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
+        cells: Cells | None = None,
     ) -> None:
-        self.rate = rate
         self._clock = clock
         self._sleep = sleep
-        self._lock = threading.Lock()
-        self._balance = 0.0
-        self._seen = clock()
+        self._values, self._lock = cells or own_cells(CELLS)
+        self._values[_RATE] = math.inf if rate is None else rate
+        self._values[_SEEN] = clock()
+
+    @property
+    def rate(self) -> float | None:
+        """Capacity units a second; None is unlimited."""
+        rate = self._values[_RATE]
+        return None if math.isinf(rate) else rate
 
     def wait(self, expected: float) -> None:
         """Wait until the balance allows a call, and take its expected units off.
@@ -49,15 +63,16 @@ class Budget:
         Args:
             expected: Capacity units that the call will probably consume.
         """
-        if self.rate is None:
-            return
         while True:
             with self._lock:
-                self._refill(self.rate)
-                if self._balance >= 0:
-                    self._balance -= expected
+                rate = self._values[_RATE]
+                if math.isinf(rate):
                     return
-                debt = -self._balance / self.rate
+                self._refill(rate)
+                if self._values[_BALANCE] >= 0:
+                    self._values[_BALANCE] -= expected
+                    return
+                debt = -self._values[_BALANCE] / rate
             self._sleep(min(debt, LONGEST_SLEEP_SECONDS))  # another call may settle meanwhile
 
     def settle(self, expected: float, consumed: float) -> None:
@@ -68,12 +83,13 @@ class Budget:
             consumed: Capacity units as DynamoDB reports them.
         """
         with self._lock:
-            self._balance -= consumed - expected
+            self._values[_BALANCE] -= consumed - expected
 
     def _refill(self, rate: float) -> None:
         now = self._clock()
-        self._balance = min(self._balance + (now - self._seen) * rate, rate * BURST_SECONDS)
-        self._seen = now
+        saved = self._values[_BALANCE] + (now - self._values[_SEEN]) * rate
+        self._values[_BALANCE] = min(saved, rate * BURST_SECONDS)
+        self._values[_SEEN] = now
 
 
 def careful_rate(table: Table | Index, kind: Literal["read", "write"]) -> tuple[float | None, str]:

@@ -29,14 +29,24 @@ def run(main: Callable[[], object], name: str) -> NoReturn:
         SystemExit: 0 when `main` returned, 1 when it raised one of our errors; that error is then
             one line of the log, without a traceback. Any other exception passes through.
     """
-    for chatty in ("boto3", "botocore", "urllib3"):  # at DEBUG they write down session tokens
-        logging.getLogger(chatty).setLevel(logging.INFO)
+    hush()
     heap.share()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 20, 50)
+    calm()
     try:
         main()
     except Error as error:
         logging.getLogger(name).error("%s", error)  # noqa: TRY400 - a line, not a traceback
         sys.exit(1)
     sys.exit(0)
+
+
+def hush() -> None:
+    """Silence what writes down session tokens at DEBUG."""
+    for chatty in ("boto3", "botocore", "urllib3"):
+        logging.getLogger(chatty).setLevel(logging.INFO)
+
+
+def calm() -> None:
+    """Let the collector look at new objects seldom, and never again at those that there are."""
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 50)

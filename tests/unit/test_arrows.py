@@ -42,8 +42,8 @@ NETWORK_IMPORTS = {
 }
 NETWORK_SUBMODULES = {"urllib.request"}
 
-WORKERS = {"dynamodb_core.workers"}
-"""The module that may start threads, processes and executors."""
+WORKERS = {"dynamodb_core.workers", "dynamodb_core.processes"}
+"""The modules that may start threads, or processes."""
 STARTERS = {
     "Thread",
     "Timer",
