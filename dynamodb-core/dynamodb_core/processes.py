@@ -17,7 +17,6 @@ import os
 import pickle
 import queue
 import signal
-import sys
 import threading
 import traceback
 from multiprocessing import connection
@@ -278,7 +277,6 @@ def _detach() -> None:
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     os.close(nothing)
-    sys.stdin = open(os.devnull)  # noqa: SIM115 - for the rest of the process's life
 
 
 class _Relay(logging.handlers.QueueHandler):
