@@ -166,6 +166,15 @@ class Table:
         """Whether items can be read and written."""
         return self.description.get("TableStatus") in ("ACTIVE", "UPDATING")
 
+    @property
+    def indexes(self) -> tuple[Index, ...]:
+        """Its secondary indexes, the global ones first."""
+        return tuple(
+            self._index(each, local=member == "LocalSecondaryIndexes")
+            for member in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+            for each in self.description.get(member) or ()
+        )
+
     def index(self, name: str) -> Index:
         """Return one of the table's secondary indexes.
 
@@ -175,31 +184,31 @@ class Table:
         Raises:
             ConfigError: The table has none of that name.
         """
-        described = {
-            each["IndexName"]: (each, member == "LocalSecondaryIndexes")
-            for member in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
-            for each in self.description.get(member) or ()
-        }
-        if name not in described:
-            there = ", ".join(described) or "none"
+        indexes = {index.name: index for index in self.indexes}
+        if name not in indexes:
+            there = ", ".join(indexes) or "none"
             raise ConfigError(f"Table {self.name} has no index {name}", f"Its indexes: {there}")
-        found, local = described[name]
+        return indexes[name]
+
+    def _index(self, described: Mapping[str, Any], *, local: bool) -> Index:
         types = _key_types(self.description)
         partition, sort = (
-            tuple(part["AttributeName"] for part in found["KeySchema"] if part["KeyType"] == role)
+            tuple(
+                part["AttributeName"] for part in described["KeySchema"] if part["KeyType"] == role
+            )
             for role in ("HASH", "RANGE")
         )
         return Index(
-            name,
+            described["IndexName"],
             local,
             partition,
             sort,
             {attribute: types[attribute] for attribute in (*partition, *sort)},
-            projection=found.get("Projection", {}).get("ProjectionType", "ALL"),
-            item_count=int(found.get("ItemCount", 0)),
-            size_bytes=int(found.get("IndexSizeBytes", 0)),
+            projection=described.get("Projection", {}).get("ProjectionType", "ALL"),
+            item_count=int(described.get("ItemCount", 0)),
+            size_bytes=int(described.get("IndexSizeBytes", 0)),
             billing=self.billing,
-            read_units=self.read_units if local else _units(found, self.billing)[0],
+            read_units=self.read_units if local else _units(described, self.billing)[0],
         )
 
     @classmethod
