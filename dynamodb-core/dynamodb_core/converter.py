@@ -168,7 +168,7 @@ class _Page:
             except _MISFITS:
                 record = self.reference(raw, teach=True)
                 trusted = nulls.isdisjoint(self.late)
-            add(dumps(record))
+            add(record if record.__class__ is bytes else dumps(record))
         return _are_numbers(texts)
 
     def by_reference(self, items: Sequence[msgspec.Raw]) -> Converted:

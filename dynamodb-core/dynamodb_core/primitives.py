@@ -70,6 +70,8 @@ PRIMITIVES: dict[str, Any] = {
     "U": UNSET,
     "F": orjson.Fragment,
     "raw": _raw,
+    "dumps": orjson.dumps,
+    "join": b"".join,
     "mark": _mark,
     "numbers": _numbers,
     "texts": _texts,

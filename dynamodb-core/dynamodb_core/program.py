@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+import orjson
 
 from dynamodb_core.generate import Code, Nothing
 from dynamodb_core.pointers import escape
@@ -32,15 +33,17 @@ class Program(NamedTuple):
 
     Attributes:
         decode: From an item's bytes to a struct.
-        build: From the struct to the record. Its second argument is called with the text of every
-            number, which is not checked; the third with every name that went to `rest`; the fourth
-            is the item's bytes.
+        build: From the struct to the record, or to its JSON on one line. Its second argument is
+            called with the text of every number, which is not checked; the third with every name that
+            went to `rest`; the fourth is the item's bytes.
         nulls: Attributes without a column that were only ever NULL.
         decided: All attributes for which the program knows that they have no column.
     """
 
     decode: Callable[[Any], Any]
-    build: Callable[[Any, Callable[[str], None], Callable[[str], None], Any], dict[str, Any]]
+    build: Callable[
+        [Any, Callable[[str], None], Callable[[str], None], Any], dict[str, Any] | bytes
+    ]
     nulls: frozenset[str] = frozenset()
     decided: frozenset[str] = frozenset()
 
@@ -158,12 +161,14 @@ def compile_typed(layout: Typed) -> Program | None:
     code = Code(layout)
     shapes = {name: Shape({kind: None}) for name, kind in layout.keys.items()}
     struct = code.define([(n, code.struct(s), True) for n, s in shapes.items()], closed=False)
-    values = [
-        f"{name!r}: {code.kind(kind, Shape(), f'i.f{n}', None, top=True)}"
-        for n, (name, kind) in enumerate(layout.keys.items())
-    ]
-    record = ", ".join([*values, f"{layout.item_field!r}: raw(whole)"])
-    code.function("build", "i, note, spill, whole", [f"return {{{record}}}"])
+    pieces = ["b'{'"]
+    for n, (name, kind) in enumerate(layout.keys.items()):
+        text = code.kind(kind, shapes[name], f"i.f{n}", None, top=True)
+        pieces += [repr(orjson.dumps(name) + b":"), f"dumps({text})", "b','"]
+    pieces += [repr(orjson.dumps(layout.item_field) + b":"), "whole", "b'}'"]
+    parts = ", ".join(pieces)
+    body = [f"r = join(({parts}))", "if b'\\n' in r or b'\\r' in r: misfit()", "return r"]
+    code.function("build", "i, note, spill, whole", body)
     return Program(msgspec.json.Decoder(struct).decode, code.compiled("build"))
 
 

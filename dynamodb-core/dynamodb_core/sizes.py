@@ -47,7 +47,8 @@ def value_size(value: Mapping[str, Any]) -> int:
     if kind == "N":
         return _number_size(content)
     if kind == "B":
-        return 3 * len(content) // 4 - content.count("=")
+        padding: int = content.count("=")
+        return 3 * len(content) // 4 - padding
     if kind == "M":
         return 3 + len(content) + item_size(content)
     if kind == "L":
