@@ -81,18 +81,19 @@ class Session(botocore.session.Session):
         return client
 
 
-def open_session(settings: AwsSettings) -> boto3.Session:
+def open_session(settings: AwsSettings, told: set[str] | None = None) -> boto3.Session:
     """Return a session with the credentials and the region of the settings.
 
     Args:
         settings: Who asks, and where.
+        told: Endpoints over plain http that need no more warning; more are put in.
 
     Raises:
         ConfigError: The profile does not exist, or the CA bundle cannot be read.
         AccessError: A role is to be assumed, by nobody.
     """
     _check_ca_bundle(settings)
-    told: set[str] = set()
+    told = set() if told is None else told
     try:
         session = boto3.Session(
             aws_access_key_id=settings.access_key_id,

@@ -1,10 +1,10 @@
 """A shorter way through botocore for calls that succeed, with its credentials and its connections.
 
-botocore walks through its endpoint rules and some twenty handlers for every call, which costs as much
-as signing and sending together. What it sent for an operation on a table is therefore kept as a
-template: the next request is the same but for its body, the time and the signature. Only a success
-ends here. Anything else is handed to botocore as the first outcome of a call of its own, so that
-retries, errors and their counts are what they would have been.
+botocore walks through its endpoint rules and some twenty handlers for every call, and makes every
+request anew to sign it. What it sent for an operation on a table is therefore kept as a template:
+the next request is the same but for its body, the time and the signature. Only a success ends here.
+Anything else is handed to botocore as the first outcome of a call of its own, so that retries,
+errors and their counts are what they would have been.
 """
 
 from __future__ import annotations
@@ -13,21 +13,32 @@ import contextlib
 import re
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectionClosedError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+from urllib3.exceptions import ClosedPoolError
+
+from dynamodb_core import exchange, signing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+    from dynamodb_core.signing import Keys
 
 FIRST_FAILURE = 300
 DETOUR = 50
 """Calls that go botocore's whole way after a failure: its store of retries fills by such successes."""
 
-_SCOPE = re.compile(r"^AWS4-HMAC-SHA256 Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request,")
+_AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=[^/]+/[0-9]{8}/([^/]+)/([^/]+)/aws4_request, "
+    r"SignedHeaders=([a-z0-9;-]+), Signature=[0-9a-f]{64}"
+).fullmatch
 _OF_ONE_REQUEST = frozenset(
     {
         "amz-sdk-invocation-id",
@@ -40,11 +51,37 @@ _OF_ONE_REQUEST = frozenset(
 )
 
 
-class _Template(NamedTuple):
-    url: str
+class _Template:
+    """What requests for one operation on one table have in common.
+
+    Attributes:
+        url: Where they go.
+        headers: The headers that are always the same, beside those that `http.client` adds.
+        head: The request line and those headers, as they are sent.
+        signer: What signs them.
+        pool: urllib3's open connections, once one was made.
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str], signer: signing.Signer) -> None:
+        self.url = url
+        self.headers = headers
+        self.signer = signer
+        self.pool: Any = None
+        same = {"Host": signing.host(url), "Accept-Encoding": "identity", **headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in same.items())
+        self.head = f"POST {urlsplit(url).path} HTTP/1.1\r\n{lines}".encode("ascii")
+
+
+class Answer(NamedTuple):
+    """A success.
+
+    Attributes:
+        body: The answer's body.
+        headers: Its headers, the names in small letters or whatever their case.
+    """
+
+    body: bytes
     headers: Mapping[str, str]
-    region: str
-    service: str
 
 
 class Shortcut:
@@ -62,11 +99,14 @@ class Shortcut:
         self.client = client
         self._credentials = credentials
         self._templates: dict[tuple[str, str], _Template] = {}
+        self._timeout: float = client.meta.config.read_timeout
         self._detour = 0
         self._call = threading.local()
         client.meta.events.register("before-send.dynamodb", self._before_send)
 
-    def send(self, operation: str, table: str, body: bytes) -> AWSResponse | BotoCoreError | None:
+    def send(
+        self, operation: str, table: str, body: bytes
+    ) -> Answer | AWSResponse | BotoCoreError | None:
         """Send one request.
 
         Args:
@@ -75,7 +115,8 @@ class Shortcut:
             body: The request as JSON.
 
         Returns:
-            The answer, whatever its status; or why there is none; None when nothing was sent.
+            A success; or an answer of any other status; or why there is none; None when nothing was
+            sent.
 
         Raises:
             BotoCoreError: There are no usable credentials any more.
@@ -86,19 +127,63 @@ class Shortcut:
         if self._detour > 0:
             self._detour -= 1
             return None
-        request = AWSRequest("POST", template.url, template.headers, body)
-        signer = self._credentials.get_frozen_credentials()
-        SigV4Auth(signer, template.service, template.region).add_auth(request)
-        session = self.client._endpoint.http_session  # noqa: SLF001 - it knows TLS, proxies and
-        # timeouts, and shares its connections with botocore's whole way
+        keys: Keys | None = self._credentials.get_frozen_credentials()
+        if keys is None:
+            raise NoCredentialsError
+        if not _is_printable(keys):
+            return None
         try:
-            answer: AWSResponse = session.send(request.prepare())
+            answer = self._send(template, body, keys)
         except BotoCoreError as error:
             self._detour = DETOUR
             return error
-        if answer.status_code >= FIRST_FAILURE:
+        if isinstance(answer, AWSResponse):
             self._detour = DETOUR
         return answer
+
+    def _send(self, template: _Template, body: bytes, keys: Keys) -> Answer | AWSResponse:
+        moment = template.signer.now()
+        headers = {"X-Amz-Date": moment}
+        if keys.token:
+            headers["X-Amz-Security-Token"] = keys.token
+        headers["Authorization"] = template.signer.authorization(body, keys, moment)
+        headers["Content-Length"] = str(len(body))
+        found = self._exchange(template, headers, body)
+        if found is None:
+            return self._by_urllib3(template, headers, body)
+        if found.status < FIRST_FAILURE:
+            return Answer(found.body, found.headers)
+        told: Any = found.headers
+        return AWSResponse(template.url, found.status, told, _Read(found.body))
+
+    def _exchange(
+        self, template: _Template, headers: Mapping[str, str], body: bytes
+    ) -> exchange.Answer | None:
+        """Send over a connection that is open; None when there is none."""
+        if template.pool is None:
+            return None
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        request = b"%b%b\r\n%b" % (template.head, lines.encode("ascii"), body)
+        try:
+            return exchange.post(template.pool, request, timeout=self._timeout)
+        except TimeoutError as error:
+            raise ReadTimeoutError(endpoint_url=template.url, error=error) from error
+        except exchange.FAILURES as error:
+            raise ConnectionClosedError(endpoint_url=template.url, error=error) from error
+        except ClosedPoolError:
+            return None
+
+    def _by_urllib3(
+        self, template: _Template, headers: Mapping[str, str], body: bytes
+    ) -> Answer | AWSResponse:
+        """Send by way of botocore's session, which opens connections: it knows TLS, proxies, timeouts."""
+        session = self.client._endpoint.http_session  # noqa: SLF001 - decision 3
+        whole: Any = HeadersDict({**template.headers, **headers})
+        found: AWSResponse = session.send(
+            AWSPreparedRequest("POST", template.url, whole, body, stream_output=False)
+        )
+        template.pool = found.raw._pool  # noqa: SLF001
+        return Answer(found.content, found.headers) if found.status_code < FIRST_FAILURE else found
 
     @contextlib.contextmanager
     def whole(
@@ -125,18 +210,49 @@ class Shortcut:
         if isinstance(outcome, BotoCoreError):
             raise outcome
         if key not in self._templates:
-            self._learn(key, request)
+            template = self._learn(request)
+            if template is not None:
+                self._templates[key] = template
         answer: AWSResponse | None = outcome
         return answer
 
-    def _learn(self, key: tuple[str, str], request: AWSPreparedRequest) -> None:
+    def _learn(self, request: AWSPreparedRequest) -> _Template | None:
+        """Return a template, where it gives the very request that botocore has made."""
         sent: Any = request.headers  # text or, against its type, bytes
         headers = {
             name: value.decode() if isinstance(value, bytes) else str(value)
             for name, value in sent.items()
         }
-        scope = _SCOPE.match(headers.get("Authorization", ""))
-        if scope is None or self._credentials is None:
-            return
+        small = {name.lower(): value for name, value in headers.items()}
+        said = small.get("authorization", "")
+        found = _AUTHORIZATION(said)
+        if found is None or self._credentials is None or not request.url.isascii():
+            return None
+        region, service, names = found.groups()
+        signed = {
+            name: small[name] for name in names.split(";") if name in small.keys() - _OF_ONE_REQUEST
+        }
+        signer = signing.Signer(request.url, signed, signing.Scope(region, service))
+        keys = self._credentials.get_frozen_credentials()
+        body: Any = request.body or b""
+        if signer.authorization(body, keys, small.get(signing.DATE, "")) != said:
+            return None
         kept = {n: value for n, value in headers.items() if n.lower() not in _OF_ONE_REQUEST}
-        self._templates[key] = _Template(request.url, kept, scope[1], scope[2])
+        return _Template(request.url, kept, signer)
+
+
+class _Read:
+    """A body that was read already, as `AWSResponse` takes it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self) -> list[bytes]:
+        """Return its only part."""
+        return [self._body]
+
+
+def _is_printable(keys: Keys) -> bool:
+    """Say whether keys can stand in headers as they are."""
+    text = f"{keys.access_key}{keys.token or ''}"
+    return text.isascii() and text.isprintable()

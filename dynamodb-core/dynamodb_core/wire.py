@@ -16,13 +16,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore import exceptions as boto_errors
-from botocore.awsrequest import AWSResponse
 
+from dynamodb_core import throttling
 from dynamodb_core.connect import endpoint_parameters, open_client, open_session
 from dynamodb_core.errors import AccessError, CorruptReply, ServiceError
 from dynamodb_core.explain import FAILURES, THROTTLED, explain, throttled
 from dynamodb_core.retry import Backoff
-from dynamodb_core.shortcut import FIRST_FAILURE, Shortcut
+from dynamodb_core.shortcut import FIRST_FAILURE, Answer, Shortcut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import boto3
 
     from dynamodb_core.settings import AwsSettings
+    from dynamodb_core.throttling import Throttle
 
 DATA_OPERATIONS = frozenset({"Scan", "Query", "BatchWriteItem", "BatchGetItem"})
 """Operations that are worth many retries; the others fail soon, so that a wrong endpoint is told."""
@@ -81,9 +82,23 @@ class Wire(Protocol):
         """
         ...
 
+    def watch(self, table: str, listener: Callable[[Throttle], object]) -> Callable[[], None]:
+        """Tell somebody of each try of a call about a table that is throttled.
+
+        Args:
+            table: The table as `call` is told of it.
+            listener: Called once for each reason, in the thread of the call.
+
+        Returns:
+            What ends the watch.
+        """
+        ...
+
 
 class BotoWire:
     """A `Wire` over botocore's client. Opens its connections at the first call.
+
+    It can be pickled: in another process it opens connections of its own.
 
     Args:
         settings: Where the service is and who asks.
@@ -106,6 +121,9 @@ class BotoWire:
         self._session: boto3.Session | None = None
         self._clients: dict[int, Shortcut] = {}
         self._in_all = False
+        self._told: set[str] = set()
+        self._listeners: dict[str, list[Callable[[Throttle], object]]] = {}
+        self._under_way = threading.local()
 
     @property
     def region(self) -> str:
@@ -132,7 +150,31 @@ class BotoWire:
         self._go_on_in_all()
         return answer
 
+    def watch(self, table: str, listener: Callable[[Throttle], object]) -> Callable[[], None]:
+        """Tell somebody of throttled tries; see `Wire.watch`. Those that botocore repeats count too."""
+        with self._lock:
+            self._listeners[table] = [*self._listeners.get(table, ()), listener]
+
+        def end() -> None:
+            with self._lock:
+                self._listeners[table] = [
+                    each for each in self._listeners[table] if each is not listener
+                ]
+
+        return end
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what it was made of and what it has said, so that this is said once."""
+        with self._lock:
+            made = {"settings": self._settings, "connections": self._connections}
+            return {"made": made, "in_all": self._in_all, "told": set(self._told)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        BotoWire.__init__(self, **state["made"])
+        self._in_all, self._told = state["in_all"], state["told"]
+
     def _call(self, operation: str, body: bytes, table: str) -> bytes:
+        self._under_way.table = table
         shortcut = self._client(tries=10 if operation in DATA_OPERATIONS else 4)
         delays = Backoff().delays()
         for left in reversed(range(CORRUPT_TRIES)):
@@ -159,8 +201,8 @@ class BotoWire:
     def _patiently(self, shortcut: Shortcut, operation: str, table: str, body: bytes) -> Any:
         def attempt() -> Any:
             answer = shortcut.send(operation, table, body)
-            if isinstance(answer, AWSResponse) and answer.status_code < FIRST_FAILURE:
-                return {_BODY: answer.content, _HEADERS: answer.headers}
+            if isinstance(answer, Answer):
+                return {_BODY: answer.body, _HEADERS: answer.headers}
             parameters = endpoint_parameters(shortcut.client, operation, table)
             with shortcut.whole(operation, table, answer):
                 # every public method of a client is this one under another name
@@ -194,7 +236,7 @@ class BotoWire:
 
     def _open(self, tries: int) -> Shortcut:
         if self._session is None:
-            self._session = open_session(self._settings)
+            self._session = open_session(self._settings, self._told)
         client = open_client(
             self._session,
             "dynamodb",
@@ -222,6 +264,9 @@ class BotoWire:
         elif any(code.encode() in body for code in THROTTLED):
             with self._lock:
                 self.throttles += 1
+            for throttle in throttling.reasons(body):
+                for tell in self._listeners.get(getattr(self._under_way, "table", ""), ()):
+                    tell(throttle)
 
 
 def damage(body: bytes, headers: Mapping[str, str]) -> str:

@@ -1,18 +1,20 @@
-"""Proxies, certificates and account-based endpoints, on both roads, without leaving this machine.
+"""Proxies, certificates and account-based endpoints, on all roads, without leaving this machine.
 
-The first call of an operation on a table is botocore's whole way, the second the short way.
+The first call of an operation on a table is botocore's whole way, the second the short way by its
+session, the third is said in our own words on a connection of theirs.
 """
 
 from __future__ import annotations
 
 import base64
 import logging
+import pickle
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dynamodb_core import connect
+from dynamodb_core import connect, exchange
 from dynamodb_core.errors import ConfigError, EndpointError
 from dynamodb_core.settings import AwsSettings
 from dynamodb_core.wire import BotoWire
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from dynamodb_core.exchange import Answer
     from tests.engines.faults import FaultService
     from tests.engines.proxy import Proxy
 
@@ -89,14 +92,27 @@ def open_wire(**given: Any) -> BotoWire:
     return BotoWire(settings, sleep=lambda _seconds: None)
 
 
-def scan_twice(wire: BotoWire, service: FaultService, table: str = "t") -> None:
-    """Scan by both roads, and see to it that both were taken."""
-    for _ in range(2):
-        assert wire.call("Scan", b"{}", table=table) == PAGE.body
+def scan_thrice(
+    wire: BotoWire, service: FaultService, table: str = "t", *, forwarded: bool = False
+) -> None:
+    """Scan by all roads, and see to it that each was taken, but for ours where a proxy forwards."""
+    spoken: list[bool] = []
+
+    def post(*arguments: Any, **keywords: Any) -> Answer | None:
+        answer = exchange_post(*arguments, **keywords)
+        spoken.append(answer is not None)
+        return answer
+
+    exchange_post = exchange.post
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exchange, "post", post)
+        for _ in range(3):
+            assert wire.call("Scan", b"{}", table=table) == PAGE.body
     ways = [
         OF_A_WHOLE_CALL in each.headers for each in service.requests if each.operation == "Scan"
     ]
-    assert ways[-2:] == [True, False]
+    assert ways[-3:] == [True, False, False]
+    assert spoken == [not forwarded]
 
 
 def hosts(service: FaultService) -> list[str]:
@@ -110,17 +126,17 @@ def hosts(service: FaultService) -> list[str]:
 def test_a_proxy_passes_on_what_is_plain(plain: FaultService) -> None:
     with proxy.running(plain.url) as way:
         wire = open_wire(endpoint_url="http://engine.internal:8000", proxy_url=way.url)
-        scan_twice(wire, plain)
-    assert way.forwarded == ["http://engine.internal:8000/"] * 2
+        scan_thrice(wire, plain, forwarded=True)
+    assert way.forwarded == ["http://engine.internal:8000/"] * 3
     assert way.tunnels == []
-    assert hosts(plain) == ["engine.internal:8000"] * 2
+    assert hosts(plain) == ["engine.internal:8000"] * 3
 
 
 def test_a_proxy_tunnels_tls(service: FaultService, way_out: Proxy, bundle: str) -> None:
     wire = open_wire(proxy_url=way_out.url, ca_bundle=bundle)
-    scan_twice(wire, service)
+    scan_thrice(wire, service)
     wire.call("DescribeTable", b"{}", table="t")  # by another client
-    assert way_out.tunnels == [REGIONAL] * 2  # one connection a client serves both roads
+    assert way_out.tunnels == [REGIONAL] * 2  # one connection a client serves all roads
     assert way_out.forwarded == []
 
 
@@ -129,7 +145,7 @@ def test_a_proxy_that_is_reached_over_tls_is_trusted_by_the_bundle(
     service: FaultService, authority: Authority, bundle: str
 ) -> None:
     with proxy.running(service.url, authority.server()) as way:
-        scan_twice(open_wire(proxy_url=way.url, ca_bundle=bundle), service)
+        scan_thrice(open_wire(proxy_url=way.url, ca_bundle=bundle), service)
         assert way.tunnels == [REGIONAL]
         with pytest.raises(EndpointError, match=r"CERTIFICATE_VERIFY_FAILED.*Check aws_proxy_url"):
             open_wire(proxy_url=way.url).call("DescribeTable", b"{}", table="t")
@@ -139,21 +155,23 @@ def test_a_proxy_gets_name_and_password(
     plain: FaultService, service: FaultService, way_out: Proxy, bundle: str
 ) -> None:
     with_name = way_out.url.replace("http://", "http://user:pass%40word@")
-    scan_twice(open_wire(proxy_url=with_name, ca_bundle=bundle), service)
+    scan_thrice(open_wire(proxy_url=with_name, ca_bundle=bundle), service)
     expected = "Basic " + base64.b64encode(b"user:pass@word").decode()
     assert way_out.authorizations == [expected]
     assert not any("Proxy-Authorization" in each.headers for each in service.requests)
     with proxy.running(plain.url) as way:
         with_name = way.url.replace("http://", "http://user:pass%40word@")
-        scan_twice(open_wire(endpoint_url="http://a.internal", proxy_url=with_name), plain)
-    assert way.authorizations == [expected] * 2
+        scan_thrice(
+            open_wire(endpoint_url="http://a.internal", proxy_url=with_name), plain, forwarded=True
+        )
+    assert way.authorizations == [expected] * 3
 
 
 def test_the_proxy_of_the_environment_counts(
     service: FaultService, way_out: Proxy, bare: pytest.MonkeyPatch, bundle: str
 ) -> None:
     bare.setenv("HTTPS_PROXY", way_out.url)
-    scan_twice(open_wire(ca_bundle=bundle), service)
+    scan_thrice(open_wire(ca_bundle=bundle), service)
     assert way_out.tunnels == [REGIONAL]
 
 
@@ -162,11 +180,11 @@ def test_no_proxy_leads_past_the_proxy_of_the_environment(
 ) -> None:
     with proxy.running(plain.url) as way:
         bare.setenv("HTTP_PROXY", way.url)
-        scan_twice(open_wire(endpoint_url=plain.url), plain)
-        assert len(way.forwarded) == 2
+        scan_thrice(open_wire(endpoint_url=plain.url), plain, forwarded=True)
+        assert len(way.forwarded) == 3
         bare.setenv("NO_PROXY", "127.0.0.1")
-        scan_twice(open_wire(endpoint_url=plain.url), plain)
-        assert len(way.forwarded) == 2
+        scan_thrice(open_wire(endpoint_url=plain.url), plain)
+        assert len(way.forwarded) == 3
 
 
 def test_a_proxy_of_the_settings_goes_before_the_environment(
@@ -174,8 +192,8 @@ def test_a_proxy_of_the_settings_goes_before_the_environment(
 ) -> None:
     bare.setenv("NO_PROXY", "127.0.0.1")
     with proxy.running(plain.url) as way:
-        scan_twice(open_wire(endpoint_url=plain.url, proxy_url=way.url), plain)
-    assert len(way.forwarded) == 2
+        scan_thrice(open_wire(endpoint_url=plain.url, proxy_url=way.url), plain, forwarded=True)
+    assert len(way.forwarded) == 3
 
 
 @pytest.mark.parametrize("status", [403, 407])
@@ -210,21 +228,21 @@ def test_a_certificate_of_an_unknown_authority_is_refused(service: FaultService)
 def test_the_authority_of_the_bundle_is_trusted_on_both_roads(
     service: FaultService, bundle: str
 ) -> None:
-    scan_twice(open_wire(endpoint_url=service.url, ca_bundle=bundle), service)
+    scan_thrice(open_wire(endpoint_url=service.url, ca_bundle=bundle), service)
 
 
 def test_the_bundle_of_the_environment_counts(
     service: FaultService, bundle: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
-    scan_twice(open_wire(endpoint_url=service.url), service)
+    scan_thrice(open_wire(endpoint_url=service.url), service)
 
 
 def test_a_bundle_of_the_settings_goes_before_the_environment(
     service: FaultService, bundle: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere/at-all.pem")
-    scan_twice(open_wire(endpoint_url=service.url, ca_bundle=bundle), service)
+    scan_thrice(open_wire(endpoint_url=service.url, ca_bundle=bundle), service)
 
 
 def test_the_bundle_of_a_profile_counts(
@@ -232,7 +250,7 @@ def test_the_bundle_of_a_profile_counts(
 ) -> None:
     (tmp_path / "config").write_text(f"[profile mine]\nca_bundle = {bundle}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    scan_twice(open_wire(endpoint_url=service.url, profile="mine"), service)
+    scan_thrice(open_wire(endpoint_url=service.url, profile="mine"), service)
 
 
 def test_a_bundle_of_the_environment_that_is_missing_is_told(
@@ -307,7 +325,7 @@ def test_calls_go_to_the_endpoint_of_the_tables_account(
     wire = open_wire(
         **NOBODY, proxy_url=way_out.url, ca_bundle=bundle, account_id_endpoint_mode=mode
     )
-    scan_twice(wire, service, table)
+    scan_thrice(wire, service, table)
     for _ in range(2):
         wire.call("BatchWriteItem", b"{}", table=table)
         wire.call("BatchGetItem", b"{}", table=table)
@@ -333,7 +351,7 @@ def test_without_accounts_calls_go_to_the_endpoint_of_the_region(
     wire = open_wire(
         **NOBODY, proxy_url=way_out.url, ca_bundle=bundle, account_id_endpoint_mode="disabled"
     )
-    scan_twice(wire, service, table)
+    scan_thrice(wire, service, table)
     assert way_out.tunnels == [REGIONAL]
 
 
@@ -341,7 +359,7 @@ def test_the_mode_of_the_environment_counts(
     service: FaultService, way_out: Proxy, bundle: str, own_account: pytest.MonkeyPatch
 ) -> None:
     own_account.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
-    scan_twice(open_wire(**NOBODY, proxy_url=way_out.url, ca_bundle=bundle), service)
+    scan_thrice(open_wire(**NOBODY, proxy_url=way_out.url, ca_bundle=bundle), service)
     assert way_out.tunnels == [REGIONAL]
 
 
@@ -360,7 +378,7 @@ def test_an_account_that_is_required_and_unknown_is_told(
     with pytest.raises(ConfigError, match="Set aws_account_id_endpoint_mode to preferred"):
         wire.call("Scan", b"{}", table="orders")
     assert way_out.tunnels == []
-    scan_twice(wire, service, arn(OTHER))  # the ARN names one
+    scan_thrice(wire, service, arn(OTHER))  # the ARN names one
     assert way_out.tunnels == [f"{account_host(OTHER)}:443"]
 
 
@@ -368,17 +386,17 @@ def test_keys_without_an_account_go_to_the_endpoint_of_the_region(
     service: FaultService, way_out: Proxy, bundle: str
 ) -> None:
     wire = open_wire(proxy_url=way_out.url, ca_bundle=bundle)
-    scan_twice(wire, service, "orders")
-    scan_twice(wire, service, arn(OTHER))
+    scan_thrice(wire, service, "orders")
+    scan_thrice(wire, service, arn(OTHER))
     assert set(way_out.tunnels) == {REGIONAL, f"{account_host(OTHER)}:443"}
-    assert hosts(service) == [REGIONAL[:-4]] * 2 + [account_host(OTHER)] * 2
+    assert hosts(service) == [REGIONAL[:-4]] * 3 + [account_host(OTHER)] * 3
 
 
 def test_an_endpoint_of_the_settings_goes_before_those_of_accounts(
     service: FaultService, bundle: str, own_account: pytest.MonkeyPatch
 ) -> None:
     wire = open_wire(**NOBODY, endpoint_url=service.url, ca_bundle=bundle)
-    scan_twice(wire, service, arn(OTHER))
+    scan_thrice(wire, service, arn(OTHER))
     assert set(hosts(service)) == {service.url.removeprefix("https://")}
 
 
@@ -398,7 +416,7 @@ def test_a_table_of_another_region_is_told_before_anything_is_sent(
 
 def test_an_engine_may_call_its_region_as_it_likes(plain: FaultService) -> None:
     """DynamoDB Local calls every region ddblocal."""
-    scan_twice(open_wire(endpoint_url=plain.url), plain, arn(OWN, "ddblocal"))
+    scan_thrice(open_wire(endpoint_url=plain.url), plain, arn(OWN, "ddblocal"))
 
 
 # Roles
@@ -424,11 +442,11 @@ def test_a_role_is_assumed_at_the_endpoint_of_sts_alone(
         assume_role_external_id="external",
         assume_role_session_name="nightly",
     )
-    scan_twice(wire, service)
+    scan_thrice(wire, service)
     [asked] = plain.requests
     assert asked.operation == "AssumeRole"
     assert (asked.form["ExternalId"], asked.form["RoleSessionName"]) == ("external", "nightly")
-    assert [each.access_key_id for each in service.requests] == ["ASIAROLE"] * 2
+    assert [each.access_key_id for each in service.requests] == ["ASIAROLE"] * 3
 
 
 def test_without_an_endpoint_of_its_own_sts_is_reached_by_proxy_and_bundle(
@@ -470,8 +488,8 @@ def test_a_role_of_a_profile_is_assumed_by_the_same_ways(
         )
     )
     wire = open_wire(**NOBODY, profile="mine", proxy_url=way_out.url, ca_bundle=bundle)
-    scan_twice(wire, service)
-    assert [each.access_key_id for each in service.requests] == ["AKIDBASE", "ASIAROLE", "ASIAROLE"]
+    scan_thrice(wire, service)
+    assert [each.access_key_id for each in service.requests] == ["AKIDBASE", *["ASIAROLE"] * 3]
     assert way_out.tunnels[0].startswith("sts.")
 
 
@@ -536,10 +554,21 @@ def test_plain_http_beyond_this_machine_is_warned_of_once(
 ) -> None:
     with proxy.running(plain.url) as way, caplog.at_level(logging.WARNING):
         wire = open_wire(endpoint_url="http://engine.internal:8000", proxy_url=way.url)
-        scan_twice(wire, plain)
+        scan_thrice(wire, plain, forwarded=True)
         wire.call("DescribeTable", b"{}", table="t")
     [said] = warnings_of(caplog)
     assert "http://engine.internal:8000" in said
+
+
+def test_a_wire_of_another_process_does_not_warn_again(
+    plain: FaultService, caplog: pytest.LogCaptureFixture
+) -> None:
+    with proxy.running(plain.url) as way, caplog.at_level(logging.WARNING):
+        wire = open_wire(endpoint_url="http://engine.internal:8000", proxy_url=way.url)
+        wire.call("DescribeTable", b"{}", table="t")
+        again = pickle.loads(pickle.dumps(wire))
+        scan_thrice(again, plain, forwarded=True)
+    assert len(warnings_of(caplog)) == 1
 
 
 def test_two_services_at_one_endpoint_are_warned_of_once(
@@ -550,8 +579,8 @@ def test_two_services_at_one_endpoint_are_warned_of_once(
     url = "http://engine.internal:8000"
     with proxy.running(plain.url) as way, caplog.at_level(logging.WARNING):
         wire = open_wire(**ROLE, endpoint_url=url, endpoint_url_sts=url, proxy_url=way.url)
-        scan_twice(wire, plain)
-    assert way.forwarded == [f"{url}/"] * 3
+        scan_thrice(wire, plain, forwarded=True)
+    assert way.forwarded == [f"{url}/"] * 4
     assert len(warnings_of(caplog)) == 1
 
 
@@ -568,6 +597,6 @@ def test_of_loopback_and_tls_nothing_is_said(
     plain: FaultService, service: FaultService, bundle: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        scan_twice(open_wire(endpoint_url=plain.url), plain)
-        scan_twice(open_wire(endpoint_url=service.url, ca_bundle=bundle), service)
+        scan_thrice(open_wire(endpoint_url=plain.url), plain)
+        scan_thrice(open_wire(endpoint_url=service.url, ca_bundle=bundle), service)
     assert warnings_of(caplog) == []

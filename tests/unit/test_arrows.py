@@ -28,7 +28,7 @@ SDK = {
 }
 """Modules that may import singer_sdk; none of the core."""
 
-NETWORK = {"wire", "connect", "explain", "shortcut", "assume_role", "objects"}
+NETWORK = {"wire", "connect", "explain", "shortcut", "exchange", "assume_role", "objects"}
 """Modules of the core that may import what opens connections."""
 NETWORK_IMPORTS = {
     "boto3",
