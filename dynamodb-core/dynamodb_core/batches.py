@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import orjson
 
 if TYPE_CHECKING:
-    from collections import OrderedDict
     from collections.abc import Container, Hashable, Mapping
 
 MOST_WRITES = 25
@@ -38,7 +37,7 @@ def units(write: bytes) -> int:
 
 
 def take(
-    waiting: OrderedDict[Hashable, bytes],
+    waiting: dict[Hashable, bytes],
     in_flight: Container[Hashable],
     *,
     beside: Mapping[Hashable, bytes],
@@ -57,7 +56,8 @@ def take(
     """
     room = MOST_WRITES - len(beside)
     size = sum(map(len, beside.values()))
-    cost = sum(map(units, beside.values()))
+    bounded = most_units < math.inf
+    cost = sum(map(units, beside.values())) if bounded else 0
     taken: dict[Hashable, bytes] = {}
     for identity, write in waiting.items():
         if len(taken) == room:
@@ -65,7 +65,8 @@ def take(
         if identity in in_flight:
             continue
         size += len(write) + 1
-        cost += units(write)
+        if bounded:
+            cost += units(write)
         if (size > MOST_BYTES or cost > most_units) and (taken or beside):
             break
         taken[identity] = write

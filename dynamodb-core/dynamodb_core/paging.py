@@ -19,6 +19,16 @@ UNIT_BYTES = 8192
 USUAL_ITEM_BYTES = 1024.0
 """Taken for an item's size where the table does not know it."""
 
+FIRST_ITEMS = 4
+"""The most items of the first page, and how many times more a page may have than any before it: what is
+believed of the items' size is tried out on few of them."""
+
+MEMORY = 0.8
+"""How much what older pages have cost counts, from page to page."""
+
+LONG_MEMORY = 0.98
+"""Likewise, for the largest items that came together: others like them may follow."""
+
 
 class Paging:
     """Chooses the limits of pages by what the pages before them have cost. Threads may share it.
@@ -35,15 +45,28 @@ class Paging:
         times = 2 if consistent else 1
         self._budget = budget
         self._whole_page = PAGE_UNITS * times
-        self._item_units = (item_bytes or USUAL_ITEM_BYTES) / UNIT_BYTES * times
+        self._step = 0.5 * times
+        self._units = (item_bytes or USUAL_ITEM_BYTES) / UNIT_BYTES * times
+        self._items = 1.0
+        self._largest = 0.0
+        self._most = FIRST_ITEMS
+        self._learned = False
 
-    def next(self) -> tuple[int | None, float]:
-        """Return the most items of the next page, None for as many as fit, and its likely units."""
-        rate = self._budget.rate
-        if rate is None or rate * PAGE_SECONDS >= self._whole_page:
-            return None, self._whole_page
-        limit = max(1, int(rate * PAGE_SECONDS / self._item_units))
-        return limit, limit * self._item_units
+    @property
+    def expected(self) -> float:
+        """The units that the next page will probably cost; while nothing is known, all it may."""
+        limit = self.limit
+        if limit is None or not self._learned:
+            return self._affordable
+        return min(limit * self._mean, self._whole_page)
+
+    @property
+    def limit(self) -> int | None:
+        """The most items of a page that is read now; None for as many as fit."""
+        units = self._affordable
+        if units >= self._whole_page:
+            return None
+        return max(1, min(int(units / max(self._mean, self._largest)), self._most))
 
     def learn(self, evaluated: int, units: float) -> None:
         """Take into account what a page has cost.
@@ -52,5 +75,21 @@ class Paging:
             evaluated: Items that DynamoDB has looked at, before a filter.
             units: Capacity units that it has charged.
         """
-        if evaluated and units:
-            self._item_units = (self._item_units + units / evaluated) / 2
+        if not evaluated or not units:
+            return
+        self._learned = True
+        self._units = self._units * MEMORY + units
+        self._items = self._items * MEMORY + evaluated
+        # Units are rounded up, so that few small items together seem large ones.
+        self._largest = max(self._largest * LONG_MEMORY, (units - self._step) / evaluated)
+        self._most = max(self._most, FIRST_ITEMS * evaluated)
+
+    @property
+    def _affordable(self) -> float:
+        """The units that a page may cost."""
+        rate = self._budget.rate
+        return self._whole_page if rate is None else min(rate * PAGE_SECONDS, self._whole_page)
+
+    @property
+    def _mean(self) -> float:
+        return self._units / self._items

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynamodb_core.capacity import Budget
+
 OFTEN_SECONDS = 5.0
 """Between two lines, in the first minutes."""
 SELDOM_SECONDS = 60.0
@@ -44,7 +46,8 @@ class Progress:
         self.items = 0
         self.size = 0
         self.units = 0.0
-        self.throttles = 0
+        self._throttles = 0
+        self._budgets: list[tuple[str, Budget]] = []
         self.parts = self._parts_before = parts_before
         self._whole_items = whole_items
         self._whole_parts = whole_parts
@@ -54,6 +57,21 @@ class Progress:
         self._began = self._said = clock()
         self._items_said = 0
         self._units_said = 0.0
+
+    @property
+    def throttles(self) -> int:
+        """How many calls or writes were throttled, and tried again."""
+        return self._throttles + sum(budget.throttles for _, budget in self._budgets)
+
+    def follow(self, what: str, budget: Budget) -> None:
+        """Say what becomes of a budget, and count what it has seen throttled.
+
+        Args:
+            what: What it is of, for example `index by_day of orders`.
+            budget: The budget; other processes may use it too.
+        """
+        with self._lock:
+            self._budgets.append((what, budget))
 
     def add(
         self,
@@ -70,14 +88,14 @@ class Progress:
             items: Items read or acknowledged.
             size: Their bytes.
             units: Capacity units consumed.
-            throttles: Calls or writes that were throttled, and tried again.
+            throttles: Calls or writes that were throttled, and that no budget has counted.
             parts: Parts finished.
         """
         with self._lock:
             self.items += items
             self.size += size
             self.units += units
-            self.throttles += throttles
+            self._throttles += throttles
             self.parts += parts
 
     def due(self) -> bool:
@@ -97,7 +115,7 @@ class Progress:
             words = [
                 self._amount(),
                 f"{items_rate:,.0f} items/s",
-                f"{units_rate:,.1f} units/s",
+                *self._pace(units_rate),
                 *self._throttled(),
             ]
             if self._whole_parts:
@@ -122,8 +140,26 @@ class Progress:
     def _amount(self) -> str:
         return f"{self.items:,} items, {self.size / 1e6:,.1f} MB"
 
+    def _pace(self, units_rate: float) -> list[str]:
+        """Return the rate, and what throttling has made of the budgets."""
+        words = [f"{units_rate:,.1f} units/s"]
+        for what, budget in self._budgets:
+            rate, ceiling = budget.rate, budget.ceiling
+            lowered = rate is not None and (ceiling is None or rate < ceiling)
+            before = f" from {_round(ceiling)}" if ceiling is not None else ""
+            if len(self._budgets) == 1 and rate is not None:
+                words[0] += f" of {_round(rate)}"
+                words[0] += f" (lowered{before} by throttling)" if lowered else ""
+            elif lowered and rate is not None:
+                words.append(f"{what} lowered{before} to {_round(rate)} by throttling")
+        return words
+
     def _throttled(self) -> list[str]:
-        return [f"{self.throttles:,} throttled"] if self.throttles else []
+        if not self.throttles:
+            return []
+        hot = sum(budget.hot_throttles for _, budget in self._budgets)
+        where = f" ({hot:,} at a hot key range)" if hot else ""
+        return [f"{self.throttles:,} throttled{where}"]
 
     def _seconds_left(self, now: float) -> float | None:
         done = 0.0
@@ -134,6 +170,10 @@ class Progress:
         if not 0 < done < 1:
             return None
         return (now - self._began) * (1 - done) / done
+
+
+def _round(rate: float) -> str:
+    return f"{rate:,.1f}".removesuffix(".0")
 
 
 def duration(seconds: float) -> str:

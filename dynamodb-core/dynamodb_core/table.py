@@ -83,7 +83,11 @@ class Index:
         size_bytes: Size, counted likewise.
         billing: `PROVISIONED` or `PAY_PER_REQUEST`, as the table's.
         read_units: Capacity units a second that it is known to give, None when not known. A local
-            index reads from the table's.
+            index has those of the table.
+        write_units: The same for writing.
+        read_granted: Those of them that it was given by somebody: provisioned, or as the maximum of
+            one that is on demand. None where there is no such figure.
+        write_granted: The same for writing.
     """
 
     name: str
@@ -96,6 +100,9 @@ class Index:
     size_bytes: int = 0
     billing: str = "PROVISIONED"
     read_units: float | None = None
+    write_units: float | None = None
+    read_granted: float | None = None
+    write_granted: float | None = None
 
     @property
     def item_bytes(self) -> float | None:
@@ -117,6 +124,9 @@ class Table:
         billing: `PROVISIONED` or `PAY_PER_REQUEST`.
         read_units: Capacity units a second that it is known to give, None when not known.
         write_units: The same for writing.
+        read_granted: Those of them that it was given by somebody: provisioned, or as the maximum of
+            one that is on demand. None where there is no such figure.
+        write_granted: The same for writing.
         description: The whole answer of DescribeTable.
     """
 
@@ -129,6 +139,8 @@ class Table:
     billing: str = "PROVISIONED"
     read_units: float | None = None
     write_units: float | None = None
+    read_granted: float | None = None
+    write_granted: float | None = None
     description: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -208,7 +220,7 @@ class Table:
             item_count=int(described.get("ItemCount", 0)),
             size_bytes=int(described.get("IndexSizeBytes", 0)),
             billing=self.billing,
-            read_units=self.read_units if local else _units(described, self.billing)[0],
+            **_units(self.description if local else described, self.billing),
         )
 
     @classmethod
@@ -222,7 +234,6 @@ class Table:
         schema = sorted(description["KeySchema"], key=lambda part: part["KeyType"] != "HASH")
         names = tuple(part["AttributeName"] for part in schema)
         billing = description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
-        read, write = _units(description, billing)
         return cls(
             name=description["TableName"],
             arn=description.get("TableArn", ""),
@@ -231,9 +242,8 @@ class Table:
             item_count=int(description.get("ItemCount", 0)),
             size_bytes=int(description.get("TableSizeBytes", 0)),
             billing=billing,
-            read_units=read,
-            write_units=write,
             description=description,
+            **_units(description, billing),
         )
 
 
@@ -250,21 +260,25 @@ def _canonical_base64(name: str, text: str) -> str:
         ) from error
 
 
-def _units(description: Mapping[str, Any], billing: str) -> tuple[float | None, float | None]:
-    """Return the units a second that a table or index is known to give: reading, writing.
+def _units(description: Mapping[str, Any], billing: str) -> dict[str, float | None]:
+    """Return the units a second that a table or index is known to give.
 
     On demand these are its warm throughput, or the maximum that it was given where that is less.
     """
+    given = description.get("ProvisionedThroughput") or {}
     if billing == "PROVISIONED":
-        given = description.get("ProvisionedThroughput", {})
         read, write = given.get("ReadCapacityUnits"), given.get("WriteCapacityUnits")
-        return read or None, write or None
+        units = {"read_units": read or None, "write_units": write or None}
+        return {**units, "read_granted": read or None, "write_granted": write or None}
     warm = description.get("WarmThroughput") or {}
     most = description.get("OnDemandThroughput") or {}
-    return (
-        _least(warm.get("ReadUnitsPerSecond"), most.get("MaxReadRequestUnits")),
-        _least(warm.get("WriteUnitsPerSecond"), most.get("MaxWriteRequestUnits")),
-    )
+    read, write = most.get("MaxReadRequestUnits"), most.get("MaxWriteRequestUnits")
+    return {
+        "read_units": _least(warm.get("ReadUnitsPerSecond"), read),
+        "write_units": _least(warm.get("WriteUnitsPerSecond"), write),
+        "read_granted": _least(read),
+        "write_granted": _least(write),
+    }
 
 
 def _least(*units: float | None) -> float | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
-from dynamodb_core.errors import ServiceError, TableNotFound
+from dynamodb_core.errors import AccessError, ConfigError, ServiceError, TableNotFound
 from dynamodb_core.table import Key, Table
 
 if TYPE_CHECKING:
@@ -70,6 +70,31 @@ def ttl_attribute(wire: Wire, name: str) -> str | None:
     said = orjson.loads(answer).get("TimeToLiveDescription", {})
     enabled = said.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
     return said.get("AttributeName") if enabled else None
+
+
+def account_limit(wire: Wire, kind: Literal["read", "write"]) -> float:
+    """Return the capacity units a second that the account lets any one table have.
+
+    Args:
+        wire: Carries the call.
+        kind: Whether for reading or for writing.
+
+    Raises:
+        AccessError: DescribeLimits is not allowed.
+        ConfigError: The service does not know it.
+    """
+    hint = f"give {kind}_capacity in units a second, which needs no look at the account's limits"
+    try:
+        limits = orjson.loads(wire.call("DescribeLimits", b"{}"))
+    except AccessError as error:
+        raise AccessError(error.message, f"Allow dynamodb:DescribeLimits, or {hint}") from error
+    limit = limits.get(f"TableMax{kind.capitalize()}CapacityUnits")
+    if not limit:
+        raise ConfigError(
+            f"The account's limit for a table is not known, so {kind}_capacity_percent has no meaning",
+            hint.capitalize(),
+        )
+    return float(limit)
 
 
 def create(

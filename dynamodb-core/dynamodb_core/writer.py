@@ -8,21 +8,22 @@ unprocessed is dropped when a newer one waits, else tried again before anything 
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from dynamodb_core import batches, workers
+from dynamodb_core.budgets import Consumed
 from dynamodb_core.errors import CorruptReply, DataError, ServiceError
 from dynamodb_core.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from dynamodb_core.capacity import Budget
+    from dynamodb_core.budgets import Budgets
     from dynamodb_core.progress import Progress
     from dynamodb_core.table import Table
     from dynamodb_core.wire import Wire
@@ -39,7 +40,7 @@ class Writer:
     Args:
         wire: Carries the calls.
         table: The table to write to.
-        budget: What the writes may consume.
+        budgets: What the writes may consume.
         workers: How many requests are on their way at once.
         backoff: Pauses before writes that came back unprocessed.
         progress: Told what was written.
@@ -51,7 +52,7 @@ class Writer:
         wire: Wire,
         table: Table,
         *,
-        budget: Budget,
+        budgets: Budgets,
         progress: Progress,
         workers: int = 8,
         backoff: Backoff | None = None,
@@ -59,25 +60,26 @@ class Writer:
     ) -> None:
         self.table = table
         self._wire = wire
-        self._budget = budget
-        # A small budget is not spread over many requests: what waits and what is on its way is
-        # about two seconds' worth, so that a flush ends soon.
-        rate = math.inf if budget.rate is None else max(budget.rate, 1.0)
-        self._workers = math.ceil(min(workers, rate / batches.MOST_WRITES))
-        self._most_units = rate
+        self._budgets = budgets
+        self._most_workers = workers
         self._backoff = backoff or Backoff()
         self._progress = progress
         self._sleep = sleep
-        self._most_waiting = math.ceil(min(2 * workers * batches.MOST_WRITES, rate))
-        self._most_bytes = min(2 * batches.MOST_BYTES, rate * batches.UNIT_BYTES)
-        self._changed = threading.Condition()
-        self._waiting: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._at_work = 0
+        self._fit()
+        self._lock = threading.RLock()
+        self._room = threading.Condition(self._lock)  # for the one who puts and flushes
+        self._work_there = threading.Condition(self._lock)  # for the workers
+        self._room_below = sys.maxsize
+        self._taken_at = time.monotonic()
+        self._waiting: dict[Hashable, bytes] = {}
         self._waiting_bytes = 0
         self._in_flight: set[Hashable] = set()
         self._threads: list[threading.Thread] = []
         self._error: BaseException | None = None
         self._flushing = False
         self._closing = False
+        self._open = False  # whether the threads run, and nothing has ended them
 
     def put(self, identity: Hashable, item: bytes) -> None:
         """Hand over an item; it is written soon, or at the next flush.
@@ -109,37 +111,85 @@ class Writer:
         Raises:
             Error: A write failed for good.
         """
-        with self._changed:
+        with self._lock:
             self._flushing = True
-            self._changed.notify_all()
+            self._work_there.notify_all()
             try:
                 while (self._waiting or self._in_flight) and not self._ended:
-                    self._changed.wait(workers.LOOK_UP_SECONDS)
+                    self._room.wait(workers.LOOK_UP_SECONDS)
             finally:
                 self._flushing = False
             self._raise_error()
 
     def close(self) -> None:
         """Stop the threads after the calls they are in; what still waits is abandoned."""
-        with self._changed:
+        with self._lock:
             self._closing = True
-            self._changed.notify_all()
+            self._end()
+
+    def _fit(self) -> None:
+        """Choose how much waits and how much is on its way at once, by the rate of the moment.
+
+        A small budget is not spread over many requests: together it is about two seconds' worth, so
+        that a flush ends soon.
+        """
+        rate = self._budgets.rate
+        rate = math.inf if rate is None else max(rate, 1.0)
+        most = self._most_workers
+        self._workers = math.ceil(min(most, rate / batches.MOST_WRITES))
+        self._most_units = rate
+        self._most_waiting = math.ceil(min(2 * most * batches.MOST_WRITES, rate))
+        self._most_bytes = min(2 * batches.MOST_BYTES, rate * batches.UNIT_BYTES)
+        self._full = min(batches.MOST_WRITES, self._most_waiting)
 
     def _add(self, identity: Hashable, write: bytes) -> None:
-        with self._changed:
-            if not self._threads:
-                self._threads = workers.start(
-                    self._work, workers=self._workers, name=f"write-{self.table.name}"
-                )
-            while (
-                len(self._waiting) >= self._most_waiting or self._waiting_bytes >= self._most_bytes
-            ) and not self._ended:
-                self._changed.wait(workers.LOOK_UP_SECONDS)
-            self._raise_error()
-            self._waiting_bytes += len(write) - len(self._waiting.get(identity, b""))
-            self._waiting[identity] = write
-            if len(self._waiting) % min(batches.MOST_WRITES, self._most_waiting) == 0:
-                self._changed.notify_all()
+        with self._lock:
+            waiting = self._waiting
+            count = len(waiting)
+            if (
+                count >= self._most_waiting
+                or self._waiting_bytes >= self._most_bytes
+                or not self._open
+            ):
+                self._wait_for_room()
+                count = len(waiting)
+            older = waiting.setdefault(identity, write)
+            self._waiting_bytes += len(write)
+            if len(waiting) == count:
+                waiting[identity] = write
+                self._waiting_bytes -= len(older)
+            elif len(waiting) % self._full == 0:
+                self._work_there.notify()
+
+    def _wait_for_room(self) -> None:
+        """Return when one more write may wait.
+
+        Where as many wait as may, it is not for the next request that one waits, but for half of them:
+        the one who puts and the workers would wake each other for every 25 writes.
+        """
+        if not self._threads:
+            self._threads = workers.start(
+                self._work, workers=self._most_workers, name=f"write-{self.table.name}"
+            )
+        if self._waiting_bytes >= self._most_bytes:
+            self._work_there.notify()
+        most = self._most_waiting
+        if len(self._waiting) >= most:
+            self._room_below = most // 2 + 1 if most >= 2 * batches.MOST_WRITES else most
+        while not (self._has_room or self._ended):
+            self._room.wait(workers.LOOK_UP_SECONDS)
+        self._room_below = sys.maxsize
+        self._raise_error()
+        self._open = True
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._waiting) < self._room_below and self._waiting_bytes < self._most_bytes
+
+    def _end(self) -> None:
+        self._open = False
+        self._room.notify_all()
+        self._work_there.notify_all()
 
     @property
     def _ended(self) -> bool:
@@ -154,20 +204,30 @@ class Writer:
     def _work(self) -> None:
         try:
             while batch := self._next_batch():
-                self._write(batch)
+                try:
+                    self._write(batch)
+                finally:
+                    with self._lock:
+                        self._at_work -= 1
+                        self._fit()
         except BaseException as error:  # noqa: BLE001 - raised again by put and flush
-            with self._changed:
+            with self._lock:
                 self._error = self._error or error
-                self._changed.notify_all()
+                self._end()
 
     def _next_batch(self) -> dict[Hashable, bytes]:
-        with self._changed:
+        with self._lock:
             lingered = False
             while not self._ended:
-                full = len(self._waiting) >= min(batches.MOST_WRITES, self._most_waiting)
-                if (full or lingered or self._flushing) and (batch := self._take({})):
+                full = len(self._waiting) >= self._full or self._waiting_bytes >= self._most_bytes
+                free = self._at_work < self._workers
+                if free and (full or lingered or self._flushing) and (batch := self._take({})):
+                    self._at_work += 1
+                    if len(self._waiting) >= self._full:
+                        self._work_there.notify()
                     return batch
-                lingered = not self._changed.wait(LINGER_SECONDS)
+                timely = self._work_there.wait(LINGER_SECONDS)
+                lingered = not timely and time.monotonic() - self._taken_at >= LINGER_SECONDS
             return {}
 
     def _take(self, beside: dict[Hashable, bytes]) -> dict[Hashable, bytes]:
@@ -176,50 +236,64 @@ class Writer:
         )
         self._in_flight.update(taken)
         self._waiting_bytes -= sum(map(len, taken.values()))
-        if taken:  # else idle workers would wake each other for ever
-            self._changed.notify_all()
+        if taken:
+            self._taken_at = time.monotonic()
+            if self._has_room and not self._flushing:
+                self._room.notify()
         return taken
 
     def _write(self, batch: dict[Hashable, bytes]) -> None:
         delays = self._backoff.delays()
         while batch:
             left = self._call(batch)
-            with self._changed:
-                self._in_flight.difference_update(batch.keys() - left.keys())
+            with self._lock:
+                self._in_flight.difference_update(batch.keys() - left.keys() if left else batch)
                 for identity in left.keys() & self._waiting.keys():
                     del left[identity]  # a newer write of the same key waits
                     self._in_flight.discard(identity)
-                self._changed.notify_all()
+                if left:  # what waits for the others' keys may go by another worker
+                    self._work_there.notify()
+                elif not self._waiting and not self._in_flight:
+                    self._room.notify()
             if left:
-                if len(left) < len(batch):  # it goes slowly, but it goes
+                if 2 * len(left) <= len(batch):  # it goes slowly, but it goes
                     delays = self._backoff.delays()
                 self._sleep(next(delays))
-                with self._changed:
+                with self._lock:
                     if self._ended:
                         return
-                    left |= self._take(left)
+                    # Alone it is refused as a whole where it cannot go through, and the refusal
+                    # has the reason, which an answer does not.
+                    if self._budgets.reason_known:
+                        left |= self._take(left)
             batch = left
 
     def _call(self, batch: dict[Hashable, bytes]) -> dict[Hashable, bytes]:
         """Send one request; return what came back unprocessed."""
-        body = batches.request(self.table.name, batch)
-        expected = sum(map(batches.units, batch.values()))
-        consumed = 0.0
-        self._budget.wait(expected)
         try:
-            answer = self._parse(self._wire.call("BatchWriteItem", body, table=self.table.name))
-            consumed = _units(answer, expected)
+            answer, consumed = self._send(batch)
         except ServiceError as error:
             if error.code != "ValidationException":
                 raise
             return self._isolate(batch, error)
-        finally:
-            self._budget.settle(expected, consumed)
         left = self._unprocessed(batch, answer)
         written = len(batch) - len(left)
         size = sum(map(len, batch.values())) * written // len(batch)
-        self._progress.add(items=written, size=size, units=consumed, throttles=len(left))
+        self._budgets.answered(len(batch), len(left))
+        self._progress.add(items=written, size=size, units=consumed.total)
         return left
+
+    def _send(self, batch: dict[Hashable, bytes]) -> tuple[dict[str, Any], Consumed]:
+        body = batches.request(self.table.name, batch)
+        units = sum(map(batches.units, batch.values()))
+        consumed = None
+        expected = self._budgets.wait(units)
+        try:
+            answer = self._parse(self._wire.call("BatchWriteItem", body, table=self.table.name))
+            consumed = Consumed.of(answer, units)
+        finally:
+            self._budgets.settle(expected, consumed)
+        return answer, consumed
 
     def _isolate(self, batch: dict[Hashable, bytes], error: ServiceError) -> dict[Hashable, bytes]:
         """Write the items of a refused request one by one, so that the error names the culprit.
@@ -283,14 +357,3 @@ class Writer:
         if "PutRequest" in write:
             return self.table.key.identity(write["PutRequest"]["Item"])
         return self.table.key.identity(write["DeleteRequest"]["Key"])
-
-
-def _units(answer: dict[str, Any], expected: float) -> float:
-    """Return the units of the table itself; the balance of its indexes is their own.
-
-    An engine that names none is believed to have consumed what was expected.
-    """
-    said = answer.get("ConsumedCapacity")
-    if not said:
-        return expected
-    return sum(float(each.get("Table", each).get("CapacityUnits", 0.0)) for each in said)

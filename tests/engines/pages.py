@@ -30,6 +30,30 @@ class Body:
     count: int
 
 
+class _Text:
+    """Bytes that hold a page's number in many places. They take no more time than copying them."""
+
+    def __init__(self, template: bytes) -> None:
+        self._pieces = template.split(_MARK)
+        self._changes: dict[tuple[int, str], int] = {}
+        self._crc = zlib.crc32(self.of(0))
+
+    def of(self, page: int) -> bytes:
+        """Return the bytes for a page."""
+        return (b"%06d" % page).join(self._pieces)
+
+    def crc(self, page: int) -> int:
+        """Return their checksum: each digit changes it by the same bits, whatever the others are."""
+        crc = self._crc
+        for place, digit in enumerate(f"{page:06d}"):
+            change = self._changes.get((place, digit))
+            if change is None:
+                alone = self.of(int(digit) * 10 ** (5 - place))
+                change = self._changes[place, digit] = zlib.crc32(alone) ^ self._crc
+            crc ^= change
+        return crc
+
+
 class Pages:
     """All pages of one table; `answer` finds the one that a Scan asks for."""
 
@@ -38,7 +62,7 @@ class Pages:
         self.pages = pages
         self._items = _template(mix)
         self.per_page = len(self._items)
-        self._whole = _listed(self._items)
+        self._whole = _Text(_listed(self._items))
 
     @property
     def items(self) -> int:
@@ -65,14 +89,14 @@ class Pages:
         if first == self.per_page:
             page, first = page + total, 0
         if page >= self.pages:
-            return _body((_listed([]), self._end(0, None)), 0, 0)
+            return _body(_Text(_listed([])), self._end(0, None), 0, 0)
         limit: int = request.get("Limit", self.per_page)
         last = min(first + limit, self.per_page)
         more = last < self.per_page or page + total < self.pages
         count = last - first
-        part = self._whole if count == self.per_page else _listed(self._items[first:last])
-        end = self._end(count, b"%s-%05d" % (_MARK, last - 1) if more else None)
-        return _body((part, end), page, count)
+        text = self._whole if count == self.per_page else _Text(_listed(self._items[first:last]))
+        key = b"%06d-%05d" % (page, last - 1) if more else None
+        return _body(text, self._end(count, key), page, count)
 
     def _end(self, count: int, key: bytes | None) -> bytes:
         consumed = {
@@ -103,9 +127,6 @@ def _listed(items: list[bytes]) -> bytes:
     return b'{"Items":[' + b",".join(items) + b"]"
 
 
-def _body(template: tuple[bytes, ...], page: int, count: int) -> Body:
-    parts = tuple(part.replace(_MARK, b"%06d" % page) for part in template)
-    crc = 0
-    for part in parts:
-        crc = zlib.crc32(part, crc)
-    return Body(parts, sum(map(len, parts)), crc, count)
+def _body(text: _Text, end: bytes, page: int, count: int) -> Body:
+    parts = (text.of(page), end)
+    return Body(parts, sum(map(len, parts)), zlib.crc32(end, text.crc(page)), count)

@@ -76,7 +76,7 @@ class Account:
 
     Args:
         tables: Tables by name.
-        denied: Errors to raise, by operation and table name ("" for ListTables).
+        denied: Errors to raise, by operation and table name ("" for those about no table).
         before: Called before each call, in the calling thread; it may wait or raise.
     """
 
@@ -90,6 +90,10 @@ class Account:
         self.tables = tables
         self.denied = denied or {}
         self.before = before
+        self.limits: dict[str, Any] = {
+            "TableMaxReadCapacityUnits": 40_000,
+            "TableMaxWriteCapacityUnits": 30_000,
+        }
         self.wire = ScriptedWire(self._answer)
 
     def calls(self, operation: str) -> list[Call]:
@@ -104,6 +108,8 @@ class Account:
             return self.denied[operation, name]
         if operation == "ListTables":
             return self._list(request)
+        if operation == "DescribeLimits":
+            return self.limits
         if name not in self.tables:
             return TableNotFound(f"Table {name} does not exist")
         if operation == "DescribeTable":

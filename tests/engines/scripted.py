@@ -17,6 +17,8 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynamodb_core.throttling import Throttle
+
 Answer = dict[str, Any] | bytes | BaseException
 MOST_WRITES = 25
 MOST_BYTES = 16 * 1000 * 1000
@@ -48,6 +50,20 @@ class ScriptedWire:
         self.calls: list[Call] = []
         self._answer = answer
         self._lock = threading.Lock()
+        self._listeners: list[tuple[str, Callable[[Throttle], object]]] = []
+
+    def watch(self, table: str, listener: Callable[[Throttle], object]) -> Callable[[], None]:
+        pair = (table, listener)
+        self._listeners.append(pair)
+        return lambda: self._listeners.remove(pair)
+
+    def throttle(self, table: str, throttle: Throttle) -> None:
+        """Say that a try of a call about a table was throttled; an answer may do so before it answers."""
+        with self._lock:
+            self.throttles += 1
+        for name, listener in list(self._listeners):
+            if name == table:
+                listener(throttle)
 
     def call(self, operation: str, body: bytes, *, table: str = "") -> bytes:
         request = orjson.loads(body)

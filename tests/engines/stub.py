@@ -7,12 +7,14 @@ pages; `stub.counts()` says what was asked of it. Standard library only, in a pr
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
+import functools
 import http.client
 import json
 import re
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,11 +28,12 @@ from demo.engine import ROOT, Engine
 from tests.engines.pages import Pages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SINK = "sink"
 """A table that exists, holds nothing and takes every write."""
 
+_CHUNK = 1 << 18
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _TARGET = re.compile(rb"\r\nx-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
 _WRITTEN = re.compile(rb'"RequestItems" *: *\{ *"([^"]+)"')
@@ -83,11 +86,7 @@ class Service:
         count = body.count(b'"PutRequest"') + body.count(b'"DeleteRequest"')
         self.counts["items_written"] += count
         found = _WRITTEN.search(body)
-        consumed = {
-            "TableName": found.group(1).decode() if found else "",
-            "CapacityUnits": float(max(count, len(body) // 1024)),
-        }
-        return _json(200, {"UnprocessedItems": {}, "ConsumedCapacity": [consumed]})
+        return _written(found.group(1) if found else b"", max(count, len(body) // 1024))
 
     def _table(
         self, name: str, key: list[dict[str, str]], types: list[list[str]]
@@ -120,51 +119,110 @@ def _json(status: int, answer: dict[str, Any]) -> list[bytes]:
     return [_head(status, len(body), zlib.crc32(body)), body]
 
 
+@functools.cache
+def _written(table: bytes, units: int) -> list[bytes]:
+    consumed = {"TableName": table.decode(), "CapacityUnits": float(units)}
+    return [b"".join(_json(200, {"UnprocessedItems": {}, "ConsumedCapacity": [consumed]}))]
+
+
 def _refusal(code: str, message: str) -> list[bytes]:
     return _json(400, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message})
 
 
-class Connection(asyncio.Protocol):
+class Connection:
     """One kept-alive connection: cuts requests out of what arrives, and answers each in turn."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, send: Callable[[list[bytes]], None]) -> None:
         self._service = service
-        self._buffer = bytearray()
+        self._send = send
+        self._buffer = b""
+        self._pieces: list[bytes] = []
         self._needed = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while len(self._buffer) > self._needed:
-            head = self._buffer.find(b"\r\n\r\n")
-            if head < 0:
-                return
-            length = _LENGTH.search(self._buffer, 0, head)
+    def received(self, data: bytes) -> None:
+        if self._buffer:
+            self._pieces.append(data)
+            self._needed -= len(data)
+            if self._needed > 0:
+                return  # look again when the request is whole, not before
+            data = self._buffer + b"".join(self._pieces)
+            self._pieces.clear()
+        while data:
+            head = data.find(b"\r\n\r\n")
+            length = _LENGTH.search(data, 0, head) if head >= 0 else None
             end = head + 4 + (int(length.group(1)) if length else 0)
-            if len(self._buffer) < end:
-                self._needed = end - 1  # look again when the request is whole, not before
-                return
-            target = _TARGET.search(self._buffer, 0, head)
+            if head < 0 or len(data) < end:
+                self._needed = end - len(data) if head >= 0 else 1
+                break
+            target = _TARGET.search(data, 0, head)
             operation = target.group(1).decode() if target else "counts"
-            body = bytes(self._buffer[head + 4 : end])
-            del self._buffer[:end]
-            self._needed = 0
-            self._transport.writelines(self._service.answer(operation, body))
+            self._send(self._service.answer(operation, data[head + 4 : end]))
+            data = data[end:]
+        self._buffer = data
 
 
-async def serve(service: Service, port: int) -> None:
-    """Serve on loopback until SIGTERM or SIGINT; print the port when ready."""
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, ended.set)
-    server = await loop.create_server(lambda: Connection(service), "127.0.0.1", port)
-    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201  (who started it waits for it)
-    await ended.wait()
-    server.close()
+class _Peer:
+    """The socket of a connection, and what it could not take yet."""
+
+    def __init__(self, service: Service, peer: socket.socket, poll: select.epoll) -> None:
+        self.socket = peer
+        self._poll = poll
+        self._left: list[bytes] = []
+        self._connection = Connection(service, self._send)
+
+    def ready(self, events: int) -> bool:
+        """Read or write what can be; return False when the other side is gone."""
+        try:
+            if events & select.EPOLLOUT:
+                left, self._left = self._left, []
+                self._send(left)
+                if not self._left:
+                    self._poll.modify(self.socket.fileno(), select.EPOLLIN)
+            else:
+                data = self.socket.recv(_CHUNK)
+                if not data:
+                    return False
+                self._connection.received(data)
+        except BlockingIOError:
+            pass
+        except ConnectionError:
+            return False
+        return True
+
+    def _send(self, parts: list[bytes]) -> None:
+        if self._left:
+            self._left += parts
+            return
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            sent = self.socket.sendmsg(parts)
+        for part in parts:
+            if sent < len(part):
+                self._left.append(part[sent:])
+            sent = max(0, sent - len(part))
+        if self._left:
+            self._poll.modify(self.socket.fileno(), select.EPOLLOUT)
+
+
+def serve(service: Service, port: int) -> None:
+    """Serve on loopback until a signal ends the process; print the port when ready."""
+    listener = socket.create_server(("127.0.0.1", port), backlog=128)
+    listener.setblocking(False)
+    poll = select.epoll()
+    poll.register(listener.fileno(), select.EPOLLIN)
+    peers: dict[int, _Peer] = {}
+    print(listener.getsockname()[1], flush=True)  # noqa: T201  (who started it waits for it)
+    while True:
+        for number, events in poll.poll():
+            if number == listener.fileno():
+                made, _ = listener.accept()
+                made.setblocking(False)
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                peers[made.fileno()] = _Peer(service, made, poll)
+                poll.register(made.fileno(), select.EPOLLIN)
+            elif not peers[number].ready(events):
+                poll.unregister(number)
+                peers.pop(number).socket.close()
 
 
 @dataclass(frozen=True)
@@ -207,7 +265,8 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=16, help="of about 1 MB each (default: 16)")
     parser.add_argument("--port", type=int, default=0, help="default: a free one, which is printed")
     options = parser.parse_args()
-    asyncio.run(serve(Service(Pages(options.mix, options.pages)), options.port))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    serve(Service(Pages(options.mix, options.pages)), options.port)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import http.client
 import itertools
@@ -125,12 +124,8 @@ def test_botocore_understands_it(service: stub.Stub) -> None:
 def test_requests_that_arrive_in_pieces_are_put_together() -> None:
     sent: list[bytes] = []
 
-    class Transport(asyncio.Transport):
-        def writelines(self, list_of_data: Any) -> None:
-            sent.extend(list_of_data)
-
-    connection = stub.Connection(stub.Service(Pages("large", 1)))
-    connection.connection_made(Transport())
+    service = stub.Service(Pages("large", 1))
+    connection = stub.Connection(service, sent.extend)
     body = b'{"RequestItems": {"sink": [{"PutRequest": {"Item": {}}}]}}'
     request = (
         b"POST / HTTP/1.1\r\nX-Amz-Target: DynamoDB_20120810.BatchWriteItem\r\n"
@@ -138,10 +133,11 @@ def test_requests_that_arrive_in_pieces_are_put_together() -> None:
     ) % (len(body), body)
     stream = request * 3
     for n in range(0, len(stream), 7):
-        connection.data_received(stream[n : n + 7])
+        connection.received(stream[n : n + 7])
+    assert len(sent) == 3
+    connection.received(stream)
     assert len(sent) == 6
-    connection.data_received(stream)
-    assert len(sent) == 12
+    assert service.counts["items_written"] == 6
 
 
 def test_many_connections_at_once(service: stub.Stub) -> None:

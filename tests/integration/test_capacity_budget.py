@@ -49,6 +49,31 @@ def test_a_small_read_budget_does_not_come_in_bursts(
     assert metered.ledger.most_in(1.0, table) <= A_SECOND_AT_MOST
 
 
+def test_processes_share_one_read_budget(metered: Meter, tables: Tables, tmp_path: Path) -> None:
+    """Two that had the budget each would be twice as fast."""
+    rate = 16
+    table = tables.create(ITEMS)
+    config = pipeline.tap_config(
+        metered.engine,
+        [table],
+        item_format="packed",
+        read_capacity=rate,
+        consistent_read=True,  # at twice the units
+        segments=4,
+        scan_workers=4,
+        processes=2,
+    )
+    tap = pipeline.run(pipeline.command("tap_dynamodb", config, tmp_path))
+    assert tap.code == 0, tap.err
+    assert "by 4 workers in 2 processes" in tap.err
+    assert sum(message["type"] == "RECORD" for message in tap.messages()) == len(ITEMS)
+    spent = metered.ledger.consumed(table)
+    # A second's units may have been saved up, and those of the last call of each worker are owed.
+    debts = 4 * (rate * 0.5 + 1)
+    seconds = spent[-1][0] - spent[0][0]
+    assert metered.ledger.total(table) <= rate * (seconds + 1) + debts
+
+
 def test_a_small_write_budget_does_not_come_in_bursts(
     metered: Meter, engine: Engine, tables: Tables, tmp_path: Path
 ) -> None:

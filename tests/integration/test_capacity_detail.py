@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import orjson
 import pytest
 
 from dynamodb_core import batches
-from dynamodb_core.capacity import Budget
+from dynamodb_core.budgets import Budgets
 from dynamodb_core.errors import ServiceError
 from dynamodb_core.progress import Progress
 from dynamodb_core.settings import AwsSettings
@@ -87,6 +88,18 @@ def test_a_server_that_refuses_indexes_is_asked_for_the_total(
     assert service.url in said
 
 
+def test_a_wire_of_another_process_knows_that_a_server_refuses_indexes(
+    service: FaultService, wire: BotoWire, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = Server(TEXTS[0])
+    service.answers(server)
+    wire.call("Scan", SCAN, table="t")
+    again = pickle.loads(pickle.dumps(wire))
+    again.call("Scan", SCAN, table="t")
+    assert server.asked == ["INDEXES", "TOTAL", "TOTAL"]
+    assert len(warnings_of(caplog)) == 1
+
+
 def test_a_load_goes_on_and_says_so_once(
     service: FaultService, wire: BotoWire, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -101,7 +114,7 @@ def test_a_load_goes_on_and_says_so_once(
             "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
         }
     )
-    writer = Writer(wire, table, budget=Budget(None), progress=progress, workers=4)
+    writer = Writer(wire, table, budgets=Budgets(None), progress=progress, workers=4)
     names = [f"{number:03d}" for number in range(200)]
     for name in names:
         item = {"id": {"S": name}, "text": {"S": '"ReturnConsumedCapacity":"INDEXES"'}}

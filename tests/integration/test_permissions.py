@@ -265,6 +265,7 @@ MODES = {
         records=20,
     ),
     "expired": Mode("Without what has expired", {"skip_expired": True}, records=1),
+    "percent": Mode("In percent of the account's limit", {"read_capacity_percent": 5}),
 }
 
 

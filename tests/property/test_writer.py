@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamodb_core import batches
-from dynamodb_core.capacity import Budget
+from dynamodb_core.budgets import Budgets
 from dynamodb_core.errors import DataError, ServiceError
 from dynamodb_core.progress import Progress
 from dynamodb_core.table import Key, Table
@@ -47,7 +47,7 @@ class Model:
         self.writer = Writer(
             ScriptedWire(answer),
             TABLE,
-            budget=Budget(None),
+            budgets=Budgets(None),
             progress=Progress("t"),
             workers=workers,
             sleep=lambda _seconds: threading.Event().wait(0.0002),

@@ -1,14 +1,12 @@
-"""The budget, on a clock that only sleeping moves, and what a run may take of a table."""
+"""The budget, on a clock that only sleeping moves."""
 
 from __future__ import annotations
 
 import threading
-from typing import Literal
 
 import pytest
 
-from dynamodb_core.capacity import BURST_SECONDS, Budget, careful_rate, choose_rate
-from dynamodb_core.table import Key, Table
+from dynamodb_core.capacity import BURST_SECONDS, Budget
 from tests.engines.scripted import PATIENCE, Clock
 
 RATE = 10.0
@@ -149,52 +147,3 @@ def test_without_a_rate_nothing_waits() -> None:
         budget.wait(10**9)
         budget.settle(10**9, 10**10)
     assert clock.slept == []
-
-
-# Which rate
-
-
-def table(
-    billing: str = "PROVISIONED", read: float | None = None, write: float | None = None
-) -> Table:
-    key = Key(("id",), ("S",))
-    return Table("t", "", "", key, billing=billing, read_units=read, write_units=write)
-
-
-@pytest.mark.parametrize(
-    ("given", "kind", "rate", "reason"),
-    [
-        (table(read=100, write=7), "read", 50.0, "half of the table's provisioned 100 read"),
-        (table(read=100, write=7), "write", 3.5, "half of the table's provisioned 7 write"),
-        (
-            table("PAY_PER_REQUEST", read=12_000, write=4_000),
-            "read",
-            6_000.0,
-            "half of the table's 12,000 read units a second, its warm throughput or on-demand maximum",
-        ),
-        (table("PAY_PER_REQUEST", write=4_000), "write", 2_000.0, "4,000 write units"),
-        (table(read=1), "read", 1.0, "provisioned 1 read"),
-    ],
-)
-def test_a_careful_rate_leaves_others_half_and_says_why(
-    given: Table, kind: Literal["read", "write"], rate: float, reason: str
-) -> None:
-    assert careful_rate(given, kind)[0] == rate
-    assert reason in careful_rate(given, kind)[1]
-
-
-@pytest.mark.parametrize("billing", ["PROVISIONED", "PAY_PER_REQUEST"])
-@pytest.mark.parametrize("kind", ["read", "write"])
-def test_a_table_that_names_no_capacity_is_not_limited(
-    billing: str, kind: Literal["read", "write"]
-) -> None:
-    rate, reason = careful_rate(table(billing), kind)
-    assert rate is None
-    assert "unlimited" in reason
-
-
-@pytest.mark.parametrize("kind", ["read", "write"])
-def test_the_configuration_goes_before_the_table(kind: Literal["read", "write"]) -> None:
-    given = table(read=100, write=100)
-    assert choose_rate(7, given, kind) == (7.0, f"as {kind}_capacity says")
-    assert choose_rate(None, given, kind) == careful_rate(given, kind)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
 
+from dynamodb_core.capacity import Budget
 from dynamodb_core.progress import Progress, duration
+from dynamodb_core.throttling import Throttle
 from tests.engines.scripted import Clock
 
 
@@ -56,6 +59,79 @@ def test_parts_carry_their_own_name(clock: Clock) -> None:
     progress = Progress("t", whole_parts=1_200, part_name="files", clock=clock)
     progress.add(parts=7)
     assert "files 7 of 1,200" in progress.line()
+
+
+# What becomes of the budget
+
+SLOW = Throttle("TableReadProvisionedThroughputExceeded")
+HOT = Throttle("TableReadKeyRangeThroughputExceeded")
+
+
+def followed(clock: Clock, *rates: float | None) -> tuple[Progress, list[Budget]]:
+    progress = Progress("orders", clock=clock)
+    budgets = [Budget(rate, clock=clock, sleep=clock.sleep) for rate in rates]
+    for number, budget in enumerate(budgets):
+        progress.follow(f"table t{number}", budget)
+    return progress, budgets
+
+
+def line_of(progress: Progress, clock: Clock) -> str:
+    clock.now += 10
+    progress.add(items=10, units=350.0)
+    return progress.line().partition("items/s, ")[2]
+
+
+def test_a_line_says_what_may_be_consumed(clock: Clock) -> None:
+    progress, _ = followed(clock, 50.0)
+    assert line_of(progress, clock) == "35.0 units/s of 50"
+    progress, _ = followed(clock, 1234.56)
+    assert line_of(progress, clock) == "35.0 units/s of 1,234.6"
+    progress, _ = followed(clock, None)
+    assert line_of(progress, clock) == "35.0 units/s"
+
+
+def test_a_line_says_that_throttling_has_lowered_the_rate_until_it_is_back(clock: Clock) -> None:
+    progress, [budget] = followed(clock, 100.0)
+    for _ in range(2):
+        clock.now += 1
+        budget.throttled(SLOW)
+    words = line_of(progress, clock)
+    assert re.fullmatch(
+        r"[\d.]+ units/s of \d\d(\.\d)? \(lowered from 100 by throttling\), 2 throttled", words
+    )
+    clock.now += 600
+    assert line_of(progress, clock).endswith(" units/s of 100, 2 throttled")
+
+
+def test_a_lowered_rate_may_have_had_no_limit_before(clock: Clock) -> None:
+    progress, [budget] = followed(clock, None)
+    budget.settle(0.0, 1000.0)
+    budget.throttled(SLOW)
+    assert re.search(r"of [\d,.]+ \(lowered by throttling\), 1 throttled", line_of(progress, clock))
+
+
+def test_a_hot_key_range_is_told_apart(clock: Clock) -> None:
+    progress, [budget] = followed(clock, 100.0)
+    for throttle in (HOT, HOT, SLOW):
+        budget.throttled(throttle)
+    progress.add(throttles=4)
+    clock.now += 600
+    assert line_of(progress, clock).endswith("of 100, 7 throttled (2 at a hot key range)")
+    assert progress.summary().endswith("7 throttled (2 at a hot key range)")
+
+
+def test_of_several_budgets_those_are_named_that_are_lowered(clock: Clock) -> None:
+    progress, [_, second, third] = followed(clock, 50.0, 100.0, None)
+    assert line_of(progress, clock) == "35.0 units/s"
+    second.throttled(SLOW)
+    third.settle(0.0, 1000.0)
+    third.throttled(SLOW)
+    words = line_of(progress, clock)
+    assert re.fullmatch(
+        r"35\.0 units/s, table t1 lowered from 100 to [\d.]+ by throttling, "
+        r"table t2 lowered to [\d.]+ by throttling, 2 throttled",
+        words,
+    )
 
 
 # The time that is left

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
+import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
-from dynamodb_core.capacity import Budget
+from dynamodb_core.budgets import Budgets
 from dynamodb_core.errors import AccessError, CorruptReply, DataError, ServiceError
 from dynamodb_core.progress import Progress
 from dynamodb_core.retry import Backoff
 from dynamodb_core.table import Key, Table
+from dynamodb_core.throttling import Throttle
 from dynamodb_core.writer import Writer
 from tests.engines.scripted import (
     PATIENCE,
@@ -45,11 +49,15 @@ class Run:
         *,
         table: Table = STRING,
         workers: int = 2,
-        budget: Budget | None = None,
+        budgets: Budgets | None = None,
         sleep: Callable[[float], object] = lambda _seconds: None,
     ) -> None:
         self.wire = ScriptedWire(answer)
         self.progress = Progress("t")
+        budgets = budgets or Budgets(None)
+        self.wire.watch(table.name, budgets.throttled)
+        for budget in budgets.all:
+            self.progress.follow("t", budget)
         self.pauses: list[float] = []
         self.table = table
 
@@ -60,7 +68,7 @@ class Run:
         self.writer = Writer(
             self.wire,
             table,
-            budget=budget or Budget(None),
+            budgets=budgets,
             progress=self.progress,
             workers=workers,
             backoff=Backoff(seed=1),
@@ -227,9 +235,18 @@ def test_pauses_between_partial_successes_grow(run: Callable[..., Run]) -> None:
     assert 2.5 <= one.pauses[7] <= 5.0
 
 
-def test_only_what_came_back_is_sent_again_and_new_writes_fill_the_request(
-    run: Callable[..., Run],
+REASON = Throttle("TableWriteProvisionedThroughputExceeded", "arn:aws:dynamodb:r:1:table/t")
+
+
+@pytest.mark.parametrize(
+    ("reasons", "beside"),
+    [([REASON], [f"k{number}" for number in range(25, 48)]), ([], []), ([Throttle()], [])],
+    ids=["the reason was heard", "no reason was heard", "an engine without reasons"],
+)
+def test_only_what_came_back_is_sent_again_and_with_others_once_the_reason_is_known(
+    run: Callable[..., Run], reasons: list[Throttle], beside: list[str]
 ) -> None:
+    """An answer has no reason; the refusal of a request that cannot go through at all has one."""
     first = threading.Event()
 
     def answer(operation: str, request: dict[str, Any]) -> Answer:
@@ -245,13 +262,15 @@ def test_only_what_came_back_is_sent_again_and_new_writes_fill_the_request(
         go_on.wait(PATIENCE)
 
     one = run(answer, workers=1, sleep=rest)
+    for reason in reasons:
+        one.wire.throttle("t", reason)
     one.puts(25)
     assert resting.wait(PATIENCE)
     one.puts(25, 60)
     go_on.set()
     in_time(one.writer.flush)
     again = one.sent()[1]
-    assert again == ["k3", "k7", *(f"k{number}" for number in range(25, 48))]
+    assert again == ["k3", "k7", *beside]
     assert sorted(key for keys in one.sent()[1:] for key in keys) == sorted(
         ["k3", "k7", *(f"k{number}" for number in range(25, 60))]
     )
@@ -404,6 +423,90 @@ def test_a_slow_table_slows_the_one_who_puts(run: Callable[..., Run], size: int,
     filler.join(PATIENCE)
 
 
+def test_the_one_who_puts_is_woken_for_many_writes_at_once(
+    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Woken for each request, it and the workers would wake each other for every 25 writes."""
+    monkeypatch.setattr("dynamodb_core.writer.LINGER_SECONDS", 60.0)
+    monkeypatch.setattr("dynamodb_core.workers.LOOK_UP_SECONDS", 60.0)
+    called, go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    def answer(operation: str, request: dict[str, Any]) -> Answer:
+        called.release()
+        go_on.acquire(timeout=6 * PATIENCE)
+        return {}
+
+    one = run(answer, workers=2)
+    filler, handed_over = filling(one, "x")
+
+    def asleep() -> bool:
+        return one.writer._room_below < sys.maxsize and len(one.writer._waiting) > 50
+
+    def wait_until(reached: Callable[[], bool]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not reached() and time.monotonic() < end:
+            filler.join(0.01)
+
+    for _ in range(2):
+        assert called.acquire(timeout=PATIENCE)
+    wait_until(asleep)
+    before = len(handed_over)
+    while len(one.writer._waiting) > 75:  # when 25 of them are taken, more than half are left
+        go_on.release()
+        assert called.acquire(timeout=PATIENCE)
+        filler.join(SHORT)
+        assert asleep()
+    assert len(handed_over) == before
+    go_on.release()
+    assert called.acquire(timeout=PATIENCE)
+    wait_until(lambda: len(handed_over) == before + 50)
+    wait_until(asleep)
+    assert len(handed_over) == before + 50
+    one.writer.close()
+    go_on.release(10)
+    filler.join(PATIENCE)
+
+
+def test_a_full_request_goes_out_at_once(
+    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dynamodb_core.writer.LINGER_SECONDS", 60.0)
+    called = threading.Event()
+
+    def answer(operation: str, request: dict[str, Any]) -> Answer:
+        called.set()
+        return {}
+
+    one = run(answer, workers=4)
+    one.put("a")
+    in_time(one.writer.flush)
+    end = time.monotonic() + PATIENCE
+    while one.writer._at_work and time.monotonic() < end:
+        called.wait(0.01)
+    called.clear()
+    one.puts(25)
+    assert called.wait(PATIENCE)
+
+
+def test_company_is_waited_for_since_the_last_request(
+    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many idle workers one always has just waited long enough; it would take a single write."""
+    monkeypatch.setattr("dynamodb_core.writer.LINGER_SECONDS", 0.01)
+    called = threading.Event()
+
+    def answer(operation: str, request: dict[str, Any]) -> Answer:
+        called.set()
+        return {}
+
+    one = run(answer, workers=8)
+    one.writer._taken_at = math.inf
+    one.put("a")
+    assert not called.wait(SHORT)
+    one.writer._taken_at = -math.inf
+    assert called.wait(PATIENCE)
+
+
 def test_a_write_that_replaces_another_takes_no_more_room_than_it_needs(
     run: Callable[..., Run],
 ) -> None:
@@ -457,14 +560,14 @@ def test_idle_workers_rest_while_one_waits_for_its_answer(
         return {}
 
     one = run(answer, workers=8)
-    changed = one.writer._changed
-    notify_all = changed.notify_all
+    idle = one.writer._work_there
+    notify = idle.notify
 
-    def counted() -> None:
-        wakes.append(1)
-        notify_all()
+    def counted(n: int = 1) -> None:
+        wakes.append(n)
+        notify(n)
 
-    monkeypatch.setattr(changed, "notify_all", counted)
+    monkeypatch.setattr(idle, "notify", counted)
     one.put("a")
     flusher = threading.Thread(target=one.writer.flush)
     flusher.start()
@@ -472,7 +575,7 @@ def test_idle_workers_rest_while_one_waits_for_its_answer(
     flusher.join(SHORT)
     go_on.set()
     flusher.join(PATIENCE)
-    assert len(wakes) == 3  # by the flush, by the worker that took the write, and when it was done
+    assert len(wakes) == 1  # by the flush
 
 
 # Refusals and failures
@@ -728,8 +831,8 @@ def test_the_budget_is_billed_what_the_table_consumed(
     run: Callable[..., Run], consumed: list[Any]
 ) -> None:
     clock = Clock()
-    budget = Budget(1.0, clock=clock, sleep=clock.sleep)
-    one = run(in_turn({"ConsumedCapacity": consumed}), workers=1, budget=budget)
+    budgets = Budgets(1.0, clock=clock, sleep=clock.sleep)
+    one = run(in_turn({"ConsumedCapacity": consumed}), workers=1, budgets=budgets)
     for key in "abc":
         one.put(key)
         in_time(one.writer.flush)
@@ -740,12 +843,12 @@ def test_the_budget_is_billed_what_the_table_consumed(
 
 def test_a_failed_call_costs_nothing(run: Callable[..., Run]) -> None:
     clock = Clock()
-    budget = Budget(1.0, clock=clock, sleep=clock.sleep)
-    one = run(in_turn(refusal("InternalServerError")), workers=1, budget=budget)
+    budgets = Budgets(1.0, clock=clock, sleep=clock.sleep)
+    one = run(in_turn(refusal("InternalServerError")), workers=1, budgets=budgets)
     one.put("a", "x" * 50_000)
     with pytest.raises(ServiceError):
         in_time(one.writer.flush)
-    budget.wait(1.0)
+    budgets.wait(1.0)
     assert clock.slept == []
 
 
