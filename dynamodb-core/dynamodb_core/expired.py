@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
@@ -41,6 +42,10 @@ class Expiry:
         """Return the items that have not expired, in their order."""
         now = int(self._now())
         return [item for item in items if not self._expired(item, now)]
+
+    def __reduce__(self) -> Any:
+        """Pickle by what it was made of."""
+        return partial(type(self), self.attribute, now=self._now), ()
 
     def _expired(self, item: msgspec.Raw, now: int) -> bool:
         text = self._peek(item)[0].N

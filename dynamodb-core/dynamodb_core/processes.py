@@ -18,11 +18,12 @@ import pickle
 import queue
 import signal
 import threading
+import time
 import traceback
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from dynamodb_core import heap, pipes
+from dynamodb_core import frames, heap, pipes
 from dynamodb_core.cells import Cells
 from dynamodb_core.command import calm, hush
 from dynamodb_core.errors import PartLost
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 
 END_SECONDS = 5.0
 """How long a process that has closed its end may take to leave."""
+
+LOCK_SECONDS = 30.0
+"""How long one that lives may hold a lock, which it needs for some microseconds."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _context = multiprocessing.get_context("spawn")
 
@@ -52,20 +58,28 @@ class Job(Protocol):
 
 
 class WorkerLost(PartLost):
-    """A worker process ended in the middle of its work."""
+    """A worker process ended in the middle of its work.
 
-    def __init__(self, worker: int, how: str) -> None:
+    Attributes:
+        worker: Its number.
+        how: How it ended, in words.
+        parts: What it was reading, in words.
+    """
+
+    def __init__(self, worker: int, how: str, parts: Sequence[str] = ()) -> None:
         super().__init__(
-            f"Worker process {worker} ended in the middle of its work: {how}",
+            f"Worker process {worker} ended in the middle of its work: {how}"
+            + (f", while it was reading {', '.join(parts)}" if parts else ""),
             "If the machine ran out of memory, use fewer processes; run again with the last state "
             "to go on",
         )
         self.worker = worker
         self.how = how
+        self.parts = tuple(parts)
 
     def __reduce__(self) -> Any:
         """Pickle by what it was made of."""
-        return type(self), (self.worker, self.how)
+        return type(self), (self.worker, self.how, self.parts)
 
 
 class _Failed(NamedTuple):
@@ -77,13 +91,39 @@ class _Ended(NamedTuple):
     pass
 
 
+def can_share() -> bool:
+    """Return whether this system has what processes share; AWS Lambda, for one, has no semaphores."""
+    try:
+        _context.Lock()
+    except (ImportError, OSError):
+        return False
+    return True
+
+
 def shared_cells(count: int) -> Cells:
     """Return cells that worker processes share, when they are part of a job.
 
     Args:
         count: How many.
     """
-    return Cells(_context.RawArray("d", count), _context.Lock())
+    return Cells(_context.RawArray("d", count), _PatientLock())
+
+
+class _PatientLock:
+    """A lock of processes that is not waited for until the end of days: its holder may be dead."""
+
+    def __init__(self) -> None:
+        self._lock = _context.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=LOCK_SECONDS):
+            raise PartLost(
+                "A worker process ended while it held what all of them share",
+                "Run again with the last state to go on",
+            )
+
+    def __exit__(self, *_error: object) -> None:
+        self._lock.release()
 
 
 class Crew:
@@ -101,6 +141,7 @@ class Crew:
         self._inboxes: list[Connection] = []
         self._outboxes: dict[Connection, int] = {}
         self._ready: collections.deque[Connection] = collections.deque()
+        self._finishing: set[int] = set()
 
     def __len__(self) -> int:
         """Return how many workers there are."""
@@ -115,6 +156,10 @@ class Crew:
         """Start the processes."""
         atexit.register(self.close)
         level = logging.getLogger().getEffectiveLevel()
+        with _held_signals():
+            self._start(level)
+
+    def _start(self, level: int) -> None:
         for number, job in enumerate(self._jobs):
             there, inbox = _context.Pipe(duplex=False)
             outbox, back = _context.Pipe(duplex=False)
@@ -133,14 +178,14 @@ class Crew:
             self._outboxes[outbox] = number
 
     def send(self, worker: int, message: Any) -> None:
-        """Send a message to a worker.
+        """Send a message to a worker. Of one that has ended meanwhile `receive` will tell.
 
         Args:
             worker: Its number, from 0.
             message: Anything that can be pickled but None.
 
         Raises:
-            WorkerLost: It has ended.
+            WorkerLost: It has ended, and `receive` has told so.
         """
         self._send(worker, message)
 
@@ -151,12 +196,15 @@ class Crew:
             worker: Its number, from 0.
 
         Raises:
-            WorkerLost: It has ended already.
+            WorkerLost: It has ended, and `receive` has told so.
         """
+        self._finishing.add(worker)
         self._send(worker, None)
 
     def receive(self, timeout: float) -> tuple[int, Any] | None:
         """Return what a worker sent, taking them in turn.
+
+        After an error of one worker the others can still be received.
 
         Args:
             timeout: Seconds to wait at most.
@@ -168,24 +216,29 @@ class Crew:
             WorkerLost: A worker ended without having done its work.
             Exception: What a worker raised.
         """
+        until = time.monotonic() + timeout
         while self._outboxes:
             if not self._ready:
-                self._ready.extend(connection.wait(list(self._outboxes), timeout))  # type: ignore[arg-type]
+                left = max(0.0, until - time.monotonic())
+                self._ready.extend(connection.wait(list(self._outboxes), left))  # type: ignore[arg-type]
             if not self._ready:
                 return None
             outbox = self._ready.popleft()
             worker = self._outboxes[outbox]
             try:
-                message = outbox.recv()
+                message = frames.receive(outbox)
             except (EOFError, OSError) as error:
+                self._hang_up(outbox)
                 raise self._lost(worker) from error
             if isinstance(message, logging.LogRecord):
                 logging.getLogger(message.name).handle(message)
             elif isinstance(message, _Failed):
+                self._hang_up(outbox)
                 raise message.error from _ElsewhereError(message.where)
             elif isinstance(message, _Ended):
-                del self._outboxes[outbox]
-                outbox.close()
+                self._hang_up(outbox)
+                if worker not in self._finishing:
+                    raise WorkerLost(worker, "it left before its work was done")
             else:
                 return worker, message
         return None
@@ -204,11 +257,17 @@ class Crew:
         self._outboxes.clear()
         self._ready.clear()
 
+    def _hang_up(self, outbox: Connection) -> None:
+        del self._outboxes[outbox]
+        outbox.close()
+
     def _send(self, worker: int, message: Any) -> None:
         try:
             self._inboxes[worker].send(message)
         except OSError as error:
-            raise self._lost(worker) from error
+            # There may be a message of it that says why.
+            if worker not in self._outboxes.values():
+                raise self._lost(worker) from error
 
     def _lost(self, worker: int) -> WorkerLost:
         process = self._processes[worker]
@@ -223,20 +282,36 @@ class Crew:
         return WorkerLost(worker, how)
 
 
+@contextlib.contextmanager
+def _held_signals() -> Iterator[None]:
+    """Let signals wait: a process that is begun meanwhile is deaf to them from its first moment on."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # which lets them through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(job: Job, inbox: Connection, outbox: Connection, level: int) -> None:
     """Do a job in a process of its own."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # they are for the process that began this one
+    for number in _SIGNALS:  # they are for the process that began this one
         signal.signal(number, signal.SIG_IGN)
     _detach()
     hush()
+    # Where credentials come from, the process that began this one has said.
+    logging.getLogger("botocore.credentials").setLevel(logging.WARNING)
     heap.share()
     calm()
     lock = threading.Lock()
 
     def send(message: Any) -> None:
-        data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        frame = frames.Frame(message)
         with lock:
-            outbox.send_bytes(data)
+            frame.send(outbox)
 
     root = logging.getLogger()
     root.handlers[:] = [_Relay(send)]

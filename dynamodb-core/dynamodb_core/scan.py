@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import orjson
 from dynamodb_core.errors import CorruptReply
 from dynamodb_core.paging import Paging
 from dynamodb_core.parts import Block, Part
+from dynamodb_core.workers import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +27,15 @@ MIB = 1 << 20
 SEGMENT_BYTES = 64 * MIB
 SMALL_TABLE_BYTES = 16 * MIB
 MOST_SEGMENTS = 10_000
+
+THREADS = 4
+"""Parts that a core reads at once, to have a page to convert while others are on their way."""
+
+PROCESSES_BYTES = 128 * MIB
+"""What one process has read of a table in the time that two more take to begin, and to catch up."""
+
+PROCESS_RATE = 20e6
+"""Bytes a second that one process reads and converts with ease, whatever the items."""
 
 
 class _Consumed(msgspec.Struct, gc=False):
@@ -70,7 +79,7 @@ def read_page(
     budget: Budget,
     expected: float,
     *,
-    limit: int | None = None,
+    limit: Callable[[], int | None] = lambda: None,
 ) -> Page:
     """Read one page of a part, within the budget.
 
@@ -80,16 +89,17 @@ def read_page(
         part: The part, and in `place` the key to begin after.
         budget: Waited for and settled.
         expected: Units that the page will probably cost.
-        limit: Most items to read; None for as many as fit.
+        limit: Returns the most items to read, None for as many as fit; called after the wait, in
+            which other pages may have shown how large the items are.
 
     Raises:
         CorruptReply: The page does not hold what it says.
         Error: The call failed.
     """
-    request = orjson.dumps(plan.request(part, limit))
     budget.wait(expected)
     consumed = 0.0
     try:
+        request = orjson.dumps(plan.request(part, limit()))
         body = wire.call(plan.operation, request, table=plan.table)
         page = _parse(body, plan, part, expected)
         consumed = page.units
@@ -122,8 +132,7 @@ def read_part(
     """
     paging = paging or Paging(budget, consistent=plan.consistent)
     while True:
-        limit, expected = paging.next()
-        page = read_page(wire, plan, part, budget, expected, limit=limit)
+        page = read_page(wire, plan, part, budget, paging.expected, limit=lambda: paging.limit)
         paging.learn(page.evaluated, page.units)
         place = page.next_key
         block = Block(
@@ -166,7 +175,34 @@ def _corrupt(plan: ReadPlan, part: Part, why: str) -> CorruptReply:
 
 def choose_workers() -> int:
     """Return how many segments this machine should read at once: four a core, 16 at the most."""
-    return min(16, 4 * (os.cpu_count() or 1))
+    return min(16, THREADS * cores())
+
+
+def choose_processes(
+    *, cores: int, workers: int, parts: int, size_bytes: int, rate: float | None
+) -> tuple[int, str]:
+    """Return how many processes should share a read.
+
+    Args:
+        cores: How many there are.
+        workers: How many parts are read at once.
+        parts: How many are left.
+        size_bytes: About how much these hold.
+        rate: Bytes a second that the budget gives; None where it is not limited.
+
+    Returns:
+        One a core, but each with `THREADS` workers, so that it has pages to convert while others are
+        under way; one in all where a second one would not be worth its start. And why, in words,
+        where it is one in spite of several cores.
+    """
+    if cores == 1:
+        return 1, ""
+    if size_bytes < PROCESSES_BYTES:
+        return 1, f"{size_bytes / 1e6:,.1f} MB are read before a second one has begun"
+    if rate is not None and rate < PROCESS_RATE:
+        return 1, f"one keeps up with {rate / 1e6:,.1f} MB/s"
+    several = min(cores, workers // THREADS, parts)
+    return (several, "") if several > 1 else (1, f"{min(workers, parts)} workers are too few")
 
 
 def choose_segments(table: Table | Index, workers: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import os
 import queue
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,22 +25,32 @@ MOST_READY = 2
 """Finished blocks that wait for their consumer, who takes them faster than they are made."""
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def fan_out(
     parts: Iterable[Part],
     read: Callable[[Part], Iterator[Block[Any]]],
     *,
     workers: int,
     idle: Callable[[], None] = lambda: None,
+    name: Callable[[int], str] = lambda number: f"part {number}",
 ) -> Iterator[Block[Any]]:
     """Read parts by several threads and yield their blocks, in order within each part.
 
-    A reader that is ahead of its consumer waits: a block a worker is held, and `MOST_READY`.
+    A part is taken when a thread is free for it, so that parts may be those that arrive. A reader
+    that is ahead of its consumer waits: a block a worker is held, and `MOST_READY`.
 
     Args:
         parts: What to read, in the order in which to begin.
         read: Reads one part; runs in a worker.
         workers: How many parts are read at once.
         idle: Called in the consumer's thread while no block arrives; may raise to end the wait.
+        name: Returns a part in words.
 
     Yields:
         The blocks of all parts, as they come.
@@ -47,15 +59,13 @@ def fan_out(
         PartLost: A part ended without a finished block.
         Error: Whatever `read` raised first.
     """
-    waiting = queue.SimpleQueue[Any]()
-    count = 0
-    for part in parts:
-        waiting.put(part)
-        count += 1
-    ready: queue.Queue[Block[Any] | BaseException] = queue.Queue(maxsize=MOST_READY)
+    count = min(workers, operator.length_hint(parts, workers))
+    left = iter(parts)
+    taking = threading.Lock()
+    ready: queue.Queue[Block[Any] | BaseException | None] = queue.Queue(maxsize=MOST_READY)
     closing = threading.Event()
 
-    def hand_over(result: Block[Any] | BaseException) -> bool:
+    def hand_over(result: Block[Any] | BaseException | None) -> bool:
         while not closing.is_set():
             try:
                 ready.put(result, timeout=LOOK_UP_SECONDS)
@@ -67,10 +77,11 @@ def fan_out(
     def work() -> None:
         while not closing.is_set():
             try:
-                part = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
+                with taking:
+                    part = next(left, None)
+                if part is None:
+                    hand_over(None)
+                    return
                 finished = False
                 for block in read(part):
                     finished = block.finished
@@ -81,15 +92,10 @@ def fan_out(
                 hand_over(error)
                 return
             if not finished:
-                hand_over(
-                    PartLost(
-                        f"Part {part.number} ended before it was finished",
-                        "Run again with the last state to read the rest",
-                    )
-                )
+                hand_over(_unfinished(name(part.number)))
                 return
 
-    start(work, workers=min(workers, count), name="part")
+    start(work, workers=count, name="part")
     try:
         while count:
             try:
@@ -99,10 +105,20 @@ def fan_out(
                 continue
             if isinstance(block, BaseException):
                 raise block
-            count -= block.finished
+            if block is None:
+                count -= 1
+                continue
             yield block
+            del block
     finally:
         closing.set()
+
+
+def _unfinished(part: str) -> PartLost:
+    return PartLost(
+        f"{part[:1].upper()}{part[1:]} ended before it was finished",
+        "Run again with the last state to read the rest",
+    )
 
 
 def gather(

@@ -40,6 +40,7 @@ class Entities:
     attributes: frozenset[str]
     _routes: tuple[tuple[Test, str], ...] = field(repr=False)
     _look: Callable[[msgspec.Raw], Values] = field(repr=False)
+    _rules: Sequence[Mapping[str, Any]] = field(repr=False)
 
     @classmethod
     def of(cls, rules: Sequence[Mapping[str, Any]], own_stream: str) -> Entities:
@@ -74,7 +75,12 @@ class Entities:
             attributes=frozenset(slots),
             _routes=tuple(routes),
             _look=peek(list(slots) or [""]),
+            _rules=rules,
         )
+
+    def __reduce__(self) -> Any:
+        """Pickle by the rules."""
+        return Entities.of, (self._rules, self.streams[-1])
 
     def split(self, items: Sequence[msgspec.Raw]) -> dict[str, list[msgspec.Raw]]:
         """Return the items of each stream, in their order.

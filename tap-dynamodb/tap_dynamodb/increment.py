@@ -18,12 +18,12 @@ from tap_dynamodb.bookmarks import identify
 from tap_dynamodb.incremental import STATE_KEY, Marks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from dynamodb_core.encode import TypedValue
     from dynamodb_core.wire import Wire
     from tap_dynamodb.scanning import TableScan
-    from tap_dynamodb.seen import Seen
+    from tap_dynamodb.seen import Highest, Seen
     from tap_dynamodb.settings import Settings
 
 log = logging.getLogger("tap-dynamodb")
@@ -102,9 +102,10 @@ class Increment:
         found = {n: self.marks.bounds(self._parts[n], samples.get(n)) for n in numbers}
         return {n: Bounds(self.key, ranges) for n, ranges in found.items() if ranges}
 
-    def observe(self, items: Sequence[msgspec.Raw]) -> Seen:
-        """Look at a page; runs in a worker."""
-        return self.marks.observe(items)
+    @property
+    def observe(self) -> Highest:
+        """Looks at a page, in a worker; it can be pickled."""
+        return self.marks.observe
 
     def advance(self, number: int, seen: Seen) -> None:
         """Take into account what a page showed, when its records are out.

@@ -7,29 +7,26 @@ split, and each part of the page goes to its stream. The table's own stream hold
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from contextlib import ExitStack, contextmanager
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_core import tables
 from dynamodb_core.errors import ConfigError, Error
 from dynamodb_core.expired import Expiry
 from tap_dynamodb import sources
+from tap_dynamodb.batch_files import FILE_SECONDS
 from tap_dynamodb.bookmarks import STATE_KEY
 from tap_dynamodb.entities import Entities
 from tap_dynamodb.increment import Increment
 from tap_dynamodb.incremental import STATE_KEY as INCREMENTAL_KEY
+from tap_dynamodb.pages import PageConverter, Widened, as_they_are
 from tap_dynamodb.scanning import TableScan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    import msgspec
-
-    from tap_dynamodb.render import Rendered
-    from tap_dynamodb.seen import Seen
     from tap_dynamodb.settings import Settings
     from tap_dynamodb.sources import Source
     from tap_dynamodb.streams import DynamoDBStream
@@ -38,20 +35,6 @@ if TYPE_CHECKING:
 STATE_SECONDS = 2.0
 STATE_BYTES = 1_000_000
 """At the latest after so many seconds, or bytes of records, a STATE says how far they go."""
-
-
-class Page(NamedTuple):
-    """What a worker made of a page of items.
-
-    Attributes:
-        parts: What became of the items of each stream.
-        expired: How many items were left out as they have expired.
-        seen: What the items said about the replication key, where there is one.
-    """
-
-    parts: Mapping[str, Rendered]
-    expired: int
-    seen: Seen | None
 
 
 class TableReading:
@@ -67,9 +50,6 @@ class TableReading:
         self.done = False
         self._tap = tap
         self._reference = reference
-        # Pages are fetched side by side and rendered one by one: threads that compute at the same
-        # time only wrest the interpreter from each other.
-        self._rendering = threading.Lock()
         self._state_written = time.monotonic()
         self._stateless_bytes = 0
 
@@ -175,6 +155,9 @@ class TableReading:
         _ = self.scan, self.expiry  # what is wrong is said before anything is opened
         for stream in opened.values():
             stream.open(write=write)
+        fast = all(stream.fast for stream in opened.values())
+        outbox = self._tap.outbox if write else None
+        writer = outbox.open() if outbox else None
         increment = self.increment
         plan = self.scan.plan(
             self._attributes(list(opened.values())),
@@ -190,19 +173,28 @@ class TableReading:
             for block in self.scan.blocks(
                 self._tap.wire,
                 plan,
-                partial(self._convert, opened),
+                PageConverter(
+                    {name: stream.renderer for name, stream in opened.items()},
+                    self.entities,
+                    self.expiry,
+                    increment.observe if increment else None,
+                ),
                 lambda: self._look_up(write=write),
                 self.holder.logger,
+                finished_lines=fast,
+                finish=writer if writer and fast else as_they_are,
+                purse=self._tap.spending.purse,
             ):
                 expired += block.payload.expired
                 for name, rendered in block.payload.parts.items():
                     stream = opened[name]
-                    self._stateless_bytes += len(rendered.lines)
+                    self._stateless_bytes += 0 if outbox else len(rendered.lines)
                     for record in stream.take(rendered):
                         if stream is asked:
                             yield record
-                if increment and block.payload.seen:
-                    increment.advance(block.part, block.payload.seen)
+                if increment:
+                    for seen in block.payload.seen:
+                        increment.advance(block.part, seen)
             for stream in opened.values():
                 stream.close()
             if self.expiry is not None:
@@ -236,17 +228,9 @@ class TableReading:
             wanted[self.increment.key] = None
         return list(wanted)
 
-    def _convert(self, opened: Mapping[str, DynamoDBStream], items: Sequence[msgspec.Raw]) -> Page:
-        """Convert a page; runs in a worker."""
-        with self._rendering:
-            living = items if self.expiry is None else self.expiry.living(items)
-            parts = {
-                name: opened[name].render(some)
-                for name, some in self.entities.split(living).items()
-                if name in opened
-            }
-            seen = self.increment.observe(items) if self.increment else None
-            return Page(parts, len(items) - len(living), seen)
+    def widened(self, stream: DynamoDBStream) -> None:
+        """Tell the workers that a stream has more columns."""
+        self.scan.tell(Widened(stream.name, stream.layout))
 
     @contextmanager
     def _last_state(self, *, write: bool) -> Iterator[None]:
@@ -259,11 +243,20 @@ class TableReading:
 
     def _look_up(self, *, write: bool) -> None:
         self._tap.stop_when_asked(lambda: self._write_state(write=write))
-        late = time.monotonic() - self._state_written >= STATE_SECONDS
-        if late or self._stateless_bytes >= STATE_BYTES:
+        outbox = self._tap.outbox if write else None
+        patience = FILE_SECONDS if outbox and outbox.holds else STATE_SECONDS
+        late = time.monotonic() - self._state_written >= patience
+        full = outbox is not None and outbox.is_full()
+        if late or full or self._stateless_bytes >= STATE_BYTES:
             self._write_state(write=write)
+        while outbox is not None and full:
+            outbox.wait()
+            self._tap.stop_when_asked(lambda: self._write_state(write=write))
+            full = outbox.is_full()
 
     def _write_state(self, *, write: bool) -> None:
+        if write and self._tap.outbox is not None:
+            self._tap.outbox.flush()  # what it speaks of is out
         self._state_written = time.monotonic()
         self._stateless_bytes = 0
         if self.increment is not None:

@@ -6,17 +6,18 @@ items needs beyond it (columns that are not there yet) it reports, and the strea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
 
-from dynamodb_core import codec, layouts, numbers
+from dynamodb_core import codec, frames, layouts, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
+    from pathlib import Path
 
     from dynamodb_core.codec import Item, Plain
     from dynamodb_core.converter import Converter
@@ -36,6 +37,8 @@ class Rendered:
         late: Columns that the records have and the renderer's layout has not, with their types.
         reserved: Whether a record carries the reserved object.
         rest: How many items had the attribute travel in the reserved object, as it fits no column.
+        file: The file that holds the lines, of one page or of several, instead of `lines`.
+        layout: The layout of lines that go into a file.
     """
 
     items: Sequence[msgspec.Raw] = ()
@@ -45,6 +48,20 @@ class Rendered:
     late: Mapping[str, str] = field(default_factory=dict)
     reserved: bool = False
     rest: Mapping[str, int] = field(default_factory=dict)
+    file: Path | None = None
+    layout: Layout | None = None
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle it so that its lines may travel apart."""
+        members = {each.name: getattr(self, each.name) for each in fields(self)}
+        if protocol >= frames.PROTOCOL:
+            members["lines"] = frames.apart(self.lines)
+        return type(self), tuple(members.values())
+
+
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -56,23 +73,21 @@ class LineRenderer:
         version: Version of ACTIVATE_VERSION, where the stream sends it.
         converter: Makes records of items, and learns what they look like.
         now: Returns the time, in UTC.
+        bare: Whether a line is the record alone, as in a file, and no RECORD message.
     """
 
     stream: str
     version: int | None
     converter: Converter
-    now: Callable[[], datetime]
+    now: Callable[[], datetime] = utc_now
+    bare: bool = False
 
     def __call__(self, items: Sequence[msgspec.Raw]) -> Rendered:
         """Render a page of items; one time of extraction holds for all of them."""
         if not items:
             return Rendered()
         converted = self.converter.convert(items)
-        head = b'{"type":"RECORD","stream":' + orjson.dumps(self.stream) + b',"record":'
-        after: dict[str, Any] = {"time_extracted": self.now()}
-        if self.version is not None:
-            after["version"] = self.version
-        tail = b"," + orjson.dumps(after)[1:] + b"\n"
+        head, tail = (b"", b"\n") if self.bare else self._envelope()
         lines = head + (tail + head).join(converted.records) + tail
         name = getattr(self.converter.layout, "reserved", None)
         return Rendered(
@@ -83,7 +98,16 @@ class LineRenderer:
             # A nested attribute of that name shows the column too early, which does no harm.
             reserved=name is not None and orjson.dumps(name) + b":" in lines,
             rest=converted.rest,
+            layout=self.converter.layout if self.bare else None,
         )
+
+    def _envelope(self) -> tuple[bytes, bytes]:
+        """Return what stands before a record and behind it in its RECORD message."""
+        head = b'{"type":"RECORD","stream":' + orjson.dumps(self.stream) + b',"record":'
+        after: dict[str, Any] = {"time_extracted": self.now()}
+        if self.version is not None:
+            after["version"] = self.version
+        return head, b"," + orjson.dumps(after)[1:] + b"\n"
 
     def widened(self, layout: Layout) -> LineRenderer:
         """Return a renderer for a layout with more columns; what was learned is kept."""

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dynamodb_core import workers
-from dynamodb_core.capacity import Budget, choose_rate
-from dynamodb_core.paging import PAGE_UNITS, UNIT_BYTES, USUAL_ITEM_BYTES
+from dynamodb_core.capacity import Budget
+from dynamodb_core.paging import FIRST_ITEMS, PAGE_UNITS, UNIT_BYTES, USUAL_ITEM_BYTES
 from dynamodb_core.parts import Part
 from dynamodb_core.scan import read_page
 from tap_dynamodb import selection
 from tap_dynamodb.advice import advise
 from tap_dynamodb.discovery import sampled_schema
 from tap_dynamodb.entities import Entities
+from tap_dynamodb.pace import Pace
+from tap_dynamodb.pages import refusals
 from tap_dynamodb.sampled import Seen
-from tap_dynamodb.scanning import refusals
 from tap_dynamodb.sources import DESCRIBE_WORKERS, Source
 
 if TYPE_CHECKING:
+    from dynamodb_core.prices import Purse
     from dynamodb_core.table import Index, Table
     from dynamodb_core.wire import Wire
     from tap_dynamodb.settings import Settings
@@ -36,7 +38,11 @@ log = logging.getLogger("tap-dynamodb")
 
 
 def schemas(
-    wire: Wire, found: list[Source], names: list[str], settings: Settings
+    wire: Wire,
+    found: list[Source],
+    names: list[str],
+    settings: Settings,
+    purse: Purse | None = None,
 ) -> list[dict[str, dict[str, Any]]]:
     """Return the JSON Schemas of each table's streams; plain streams are sampled for it.
 
@@ -45,6 +51,7 @@ def schemas(
         found: The tables.
         names: The name of each table's own stream.
         settings: Name the item format and bound the samples.
+        purse: What pays for them.
 
     Returns:
         For each table the schema of each stream, by its name: of the table's own, and of its
@@ -57,7 +64,7 @@ def schemas(
         entities = Entities.of(its.entities, own)
         seen = {name: Seen() for name in entities.streams}
         if its.item_format == "plain":
-            for name, items in entities.split(sample(wire, source, its)).items():
+            for name, items in entities.split(sample(wire, source, its, purse)).items():
                 for raw in items:
                     seen[name].add(msgspec.json.decode(raw))
         schemas = {
@@ -74,29 +81,44 @@ def schemas(
     )
 
 
-def sample(wire: Wire, source: Source, settings: Settings) -> list[msgspec.Raw]:
+def sample(
+    wire: Wire, source: Source, settings: Settings, purse: Purse | None = None
+) -> list[msgspec.Raw]:
     """Read a bounded sample from several places of what is read of a table.
 
     Args:
         wire: Carries the calls.
         source: The table.
-        settings: The table's own: `sample_size` bounds the items, `read_capacity` the units a second;
-            a small budget has a small sample.
+        settings: The table's own: `sample_size` bounds the items, and what is said of capacity the
+            units a second; a small budget has a small sample.
+        purse: What pays for a table on demand.
     """
     if not settings.sample_size:
         return []
     read = selection.readable(source.table, settings)
     plan = selection.read_plan(source, settings)
     conditions = plan.conditions[:SAMPLE_SEGMENTS]
-    rate, _reason = choose_rate(settings.read_capacity, read, "read")
-    budget = Budget(rate)
+    rate, _reason = Pace(wire, source, settings).rate()
+    budget = Budget(rate, purse=None if source.table.billing == "PROVISIONED" else purse)
     size = _affordable(settings.sample_size, rate, read)
     segments = len(conditions) or min(SAMPLE_SEGMENTS, size)
-    plan = replace(plan, segments=segments, conditions=conditions, limit=-(-size // segments))
+    plan = replace(plan, segments=segments, conditions=conditions)
     items: list[msgspec.Raw] = []
+    most = -(-size // segments)
+    limit = most if rate is None or read.item_bytes else min(most, FIRST_ITEMS)
+    expected = PAGE_UNITS / segments
+
+    def chosen() -> int:
+        return limit
+
     with refusals(plan):
         for segment in range(segments):
-            items += read_page(wire, plan, Part(segment), budget, PAGE_UNITS / segments).items
+            page = read_page(wire, plan, Part(segment), budget, expected, limit=chosen)
+            items += page.items
+            if rate is not None and page.units and page.evaluated:
+                affordable = SAMPLE_SECONDS * rate / segments
+                limit = max(1, min(most, int(affordable * page.evaluated / page.units)))
+    budget.wait(0.0)  # the read that follows begins with no debt
     return items
 
 

@@ -3,55 +3,35 @@
 from __future__ import annotations
 
 import random
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timezone
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core import workers
-from dynamodb_core.capacity import Budget, choose_rate
-from dynamodb_core.errors import ConfigError, ServiceError
-from dynamodb_core.paging import Paging
+from dynamodb_core.capacity import CELLS, Budget
+from dynamodb_core.dealing import Fleet
+from dynamodb_core.paging import UNIT_BYTES
+from dynamodb_core.processes import can_share, shared_cells
 from dynamodb_core.progress import Progress
-from dynamodb_core.scan import choose_segments, choose_workers, read_part
+from dynamodb_core.scan import choose_processes, choose_segments, choose_workers
 from dynamodb_core.table import Index
 from tap_dynamodb import selection
 from tap_dynamodb.bookmarks import ScanBookmark, identify
+from tap_dynamodb.pace import Pace
+from tap_dynamodb.pages import TableReader, as_they_are
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    import msgspec
+    from collections.abc import Callable, Mapping, Sequence
 
     from dynamodb_core.expressions import Bounds
-    from dynamodb_core.parts import Block, Part, Payload
     from dynamodb_core.plan import ReadPlan
+    from dynamodb_core.prices import Purse
     from dynamodb_core.wire import Wire
+    from tap_dynamodb.pages import Blocks, PageConverter, Widened
     from tap_dynamodb.settings import Settings
     from tap_dynamodb.sources import Source
-
-
-@contextmanager
-def refusals(plan: ReadPlan) -> Iterator[None]:
-    """Turn DynamoDB's refusal of a read into an error about the configuration.
-
-    Args:
-        plan: What is read.
-
-    Raises:
-        ConfigError: DynamoDB has refused it.
-    """
-    try:
-        yield
-    except ServiceError as error:
-        if error.code != "ValidationException":
-            raise
-        raise ConfigError(
-            f"DynamoDB refuses to read {plan.what}: {error.message}",
-            "Check what table_options says of this table (filter, query, index)",
-        ) from error
 
 
 class TableScan:
@@ -80,12 +60,14 @@ class TableScan:
         streams: Sequence[str] = (),
         replication_key: str | None = None,
     ) -> None:
+        self._source = source
         self.table = source.table
         self.replication_key = replication_key
         self.read = selection.readable(source.table, settings)
         self.base = selection.read_plan(source, settings)
         self._settings = settings
         self._workers = settings.scan_workers or choose_workers()
+        self._tell: Callable[[Widened], None] = lambda _news: None
         only = settings.segment_range
         self.reads = selection.fingerprint(settings, streams, replication_key)
         unfinished = ScanBookmark.load(state, source.table, self.reads, only)
@@ -128,32 +110,29 @@ class TableScan:
             limit=limit,
         )
 
-    @cached_property
-    def rate(self) -> tuple[float | None, str]:
-        """Capacity units a second that this run may consume, and why."""
-        setting = self._settings.read_capacity
-        rate, reason = choose_rate(setting, self.read, "read")
-        share = len(self.bookmark.numbers) / self.bookmark.segments
-        if rate is None or setting is not None or share == 1:
-            return rate, reason
-        return rate * share, f"this range's share of {rate:,g}, {reason}"
-
     def blocks(
         self,
         wire: Wire,
         plan: ReadPlan,
-        render: Callable[[Sequence[msgspec.Raw]], Payload],
+        convert: PageConverter,
         look_up: Callable[[], None],
         log: logging.Logger,
-    ) -> Iterator[Block[Payload]]:
+        *,
+        finished_lines: bool = True,
+        finish: Callable[[Blocks], Blocks] = as_they_are,
+        purse: Purse | None = None,
+    ) -> Blocks:
         """Yield what is left of the table, block by block; progress goes to the log.
 
         Args:
             wire: Carries the calls.
             plan: How it is read: `plan()`.
-            render: Makes a block's payload of a page's items, in a worker.
+            convert: Makes a block's payload of a page's items, in a worker.
             look_up: Called every quarter second and after every block; may raise to stop.
             log: The stream's logger.
+            finished_lines: Whether all that goes out is finished by the workers.
+            finish: What becomes of the blocks of a part, in a worker.
+            purse: What pays for a table on demand.
         """
         bookmark = self.bookmark
         if bookmark.complete:
@@ -164,8 +143,12 @@ class TableScan:
                 bookmark.began,
             )
             return
-        self._announce(plan, log)
-        rate, _reason = self.rate
+        share = len(bookmark.numbers) / bookmark.segments
+        pace = Pace(wire, self._source, self._settings, share=share)
+        rate, reason = pace.rate()
+        processes, why = self._processes(plan, rate, finished_lines=finished_lines)
+        pace_said = f"at most {rate:,.10g} units/s ({reason})" if rate else reason
+        self._announce(plan, processes, why, pace_said, log)
         before = len(bookmark.finished)
         progress = Progress(
             self.table.name,
@@ -174,41 +157,98 @@ class TableScan:
             parts_before=before,
             part_name=self._part_name,
         )
-        budget = Budget(rate)
-        paging = Paging(budget, consistent=plan.consistent, item_bytes=self.read.item_bytes)
+        budget = Budget(
+            rate,
+            cells=shared_cells(CELLS) if processes > 1 else None,
+            purse=None if self.table.billing == "PROVISIONED" else purse,
+        )
+        reader = TableReader(
+            plan, wire, budget, convert, item_bytes=self.read.item_bytes, finish=finish
+        )
 
-        def read(part: Part) -> Iterator[Block[Payload]]:
-            with refusals(plan):
-                yield from read_part(
-                    part, plan=plan, wire=wire, budget=budget, paging=paging, render=render
-                )
+        progress.follow(self.table.name, budget)
+        look_at_capacity = pace.lookups(budget, log)
 
         def idle() -> None:
             look_up()
+            look_at_capacity()
             if progress.due():
                 log.info(progress.line())
 
-        throttles = wire.throttles
-        for block in workers.fan_out(bookmark.parts(), read, workers=self._workers, idle=idle):
+        for block in self._fan_out(reader, processes, idle):
             yield block
             bookmark.advance(block)
             progress.add(
                 items=block.count,
                 size=block.size,
                 units=block.units,
-                throttles=wire.throttles - throttles,
                 parts=block.finished,
             )
-            throttles = wire.throttles
             idle()
+            del block
         log.info(progress.summary())
+
+    def tell(self, news: Widened) -> None:
+        """Tell those who render, while `blocks` goes on, that a stream has more columns."""
+        self._tell(news)
+
+    def _fan_out(self, reader: TableReader, processes: int, idle: Callable[[], None]) -> Blocks:
+        parts = self.bookmark.parts()
+        if processes > 1:
+            fleet = Fleet(reader, workers=self._workers, processes=processes)
+            self._tell = fleet.tell
+            with closing(fleet):
+                yield from fleet.blocks(parts, idle=idle)
+        else:
+            self._tell = reader.tell
+            with reader:
+                yield from workers.fan_out(
+                    parts, reader, workers=self._workers, idle=idle, name=reader.name
+                )
+
+    def _processes(
+        self, plan: ReadPlan, rate: float | None, *, finished_lines: bool
+    ) -> tuple[int, str]:
+        """Return how many processes read the table, and why it is one where it might be several."""
+        asked = self._settings.processes
+        if asked == 1 or (asked is None and workers.cores() == 1):
+            return 1, ""
+        left = len(self.bookmark.numbers) - len(self.bookmark.finished)
+        if not finished_lines:
+            return 1, "stream maps, flattening and limits of records are the SDK's, which has one"
+        if asked is not None:
+            chosen = min(asked, self._workers, left), ""
+        elif plan.conditions or plan.bounds:
+            chosen = 1, "it is not known how much there is to read"
+        else:
+            chosen = self._chosen(plan, rate, left)
+        if chosen[0] > 1 and not can_share():
+            return 1, "this system has no semaphores for several"
+        return chosen
+
+    def _chosen(self, plan: ReadPlan, rate: float | None, left: int) -> tuple[int, str]:
+        return choose_processes(
+            cores=workers.cores(),
+            workers=self._workers,
+            parts=left,
+            size_bytes=self.read.size_bytes * left // self.bookmark.segments,
+            rate=rate and rate * UNIT_BYTES / (2 if plan.consistent else 1),
+        )
+
+    @property
+    def share_left(self) -> float:
+        """How much of the table this run reads, from 0 to 1."""
+        left = len(self.bookmark.numbers) - len(self.bookmark.finished)
+        return left / self.bookmark.segments
 
     @property
     def _part_name(self) -> str:
         return "partitions" if self.base.conditions else "segments"
 
-    def _announce(self, plan: ReadPlan, log: logging.Logger) -> None:
-        bookmark, (rate, reason) = self.bookmark, self.rate
+    def _announce(
+        self, plan: ReadPlan, processes: int, why: str, pace: str, log: logging.Logger
+    ) -> None:
+        bookmark = self.bookmark
         if plan.attributes is not None and not plan.projects:
             log.info(
                 "%s attributes are more than an expression can name: whole items are read, and "
@@ -224,7 +264,7 @@ class TableScan:
             )
         count = 0 if self.base.conditions else self.read.item_count
         log.info(
-            "%s %s%s%s: %s of %s %s by %s workers, %s",
+            "%s %s%s%s: %s of %s %s by %s workers in %s, %s",
             f"Going on with the read of {bookmark.began} of" if self.resumed else "Reading",
             plan.what,
             self._how(plan),
@@ -233,7 +273,8 @@ class TableScan:
             bookmark.segments,
             self._part_name,
             self._workers,
-            f"at most {rate:,.0f} units/s ({reason})" if rate else reason,
+            f"{processes} processes" if processes > 1 else "one process" + f" ({why})" * bool(why),
+            pace,
         )
 
     def _how(self, plan: ReadPlan) -> str:

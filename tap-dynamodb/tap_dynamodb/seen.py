@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
@@ -121,6 +121,10 @@ class Highest:
                 other += 1
         found = {kind: self._fold(kind, texts) for kind, texts in values.items() if texts}
         return Seen(found, missing, other)
+
+    def __reduce__(self) -> Any:
+        """Pickle by the replication key."""
+        return type(self), (self._key,)
 
     def _fold(self, kind: str, texts: list[str]) -> Found:
         ordered = self._key.ordered

@@ -21,9 +21,16 @@ print(asked)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")
-@pytest.mark.parametrize(("more", "asked"), [({}, "[(-8, 1)]"), ({"MALLOC_ARENA_MAX": "4"}, "[]")])
+@pytest.mark.parametrize(
+    ("more", "asked"),
+    [
+        ({}, "[(-8, 1), (-3, 8388608), (-1, 33554432)]"),
+        ({"MALLOC_ARENA_MAX": "4"}, "[]"),
+        ({"MALLOC_TRIM_THRESHOLD_": "0"}, "[]"),
+    ],
+)
 def test_one_heap_unless_the_user_has_said_otherwise(more: dict[str, str], asked: str) -> None:
-    environment = {n: v for n, v in guard.environment().items() if n != "MALLOC_ARENA_MAX"}
+    environment = {n: v for n, v in guard.environment().items() if not n.startswith("MALLOC_")}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         env=environment | more,

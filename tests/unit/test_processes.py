@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dynamodb_core import processes
 from dynamodb_core.errors import PartLost, ServiceError
 from dynamodb_core.processes import Crew, WorkerLost, shared_cells
 from tests.engines.scripted import PATIENCE
@@ -33,6 +34,10 @@ class Echo:
                 os.kill(os.getpid(), signal.SIGKILL)
             if message == "leave":
                 os._exit(3)
+            if message == "return":
+                return
+            if message == "hold" and self.cells is not None:
+                self.cells.lock.__enter__()
             if message == "fail":
                 raise ServiceError("It failed", "Try again", code="Odd")
             if message == "odd":
@@ -112,6 +117,71 @@ def test_a_worker_that_dies_is_an_error(crew: Crew, message: str, how: str) -> N
     assert isinstance(caught.value, PartLost)
 
 
+def test_a_worker_that_leaves_before_it_was_told_to_is_an_error(crew: Crew) -> None:
+    crew.send(0, "return")
+    with pytest.raises(WorkerLost, match="before its work was done"):
+        crew.receive(PATIENCE)
+
+
+def test_after_one_is_lost_the_others_are_still_heard(crew: Crew) -> None:
+    crew.send(0, "die")
+    with pytest.raises(WorkerLost):
+        crew.receive(PATIENCE)
+    crew.send(1, "still here")
+    received = crew.receive(PATIENCE)
+    assert received is not None
+    assert received[1][0] == "still here"
+    with pytest.raises(WorkerLost, match="Worker process 0"):
+        crew.send(0, "anything")
+
+
+def test_why_a_worker_failed_is_not_hidden_by_what_is_sent_to_it(crew: Crew) -> None:
+    crew.send(0, "fail")
+    crew._processes[0].join(PATIENCE)
+    crew.send(0, "more")
+    with pytest.raises(ServiceError, match="It failed"):
+        crew.receive(PATIENCE)
+
+
+def test_a_lock_whose_holder_is_dead_is_not_waited_for_for_ever(
+    crews: list[Crew], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = shared_cells(1)
+    crew = started(crews, Echo(cells))
+    crew.send(0, "hold")
+    assert crew.receive(PATIENCE) is not None
+    crew.send(0, "die")
+    with pytest.raises(WorkerLost):
+        crew.receive(PATIENCE)
+    monkeypatch.setattr(processes, "LOCK_SECONDS", 0.01)
+    with pytest.raises(PartLost, match="held what all of them share"), cells.lock:
+        pass
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda sent: sent.name)
+def test_a_worker_is_deaf_to_signals_from_its_first_moment_on(
+    crew: Crew, sent: signal.Signals
+) -> None:
+    """They come to a whole group of processes, and are for the one that began it."""
+    for process in crew._processes:
+        assert process.pid is not None
+        os.kill(process.pid, sent)
+    crew.send(0, "who")
+    crew.send(1, "who")
+    assert {crew.receive(PATIENCE)[0] for _ in range(2)} == {0, 1}  # type: ignore[index]
+
+
+def test_signals_are_heard_again_once_the_workers_have_begun(crew: Crew) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: heard.append(number))
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM]
+    assert len(crew) == 2
+
+
 def test_what_a_worker_raises_is_raised_here_and_says_where_it_came_from(crew: Crew) -> None:
     crew.send(0, "fail")
     with pytest.raises(ServiceError, match=r"It failed\. Try again\.") as caught:
@@ -148,6 +218,19 @@ def test_numbers_are_shared_by_processes(crews: list[Crew]) -> None:
     for _ in range(2):
         assert crew.receive(PATIENCE) is not None
     assert cells.values[0] == 40_000
+
+
+@pytest.mark.parametrize("error", [OSError(38, "Function not implemented"), ImportError("no sem")])
+def test_a_system_without_semaphores_is_told(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    assert processes.can_share()
+
+    def refuse() -> None:
+        raise error
+
+    monkeypatch.setattr(processes._context, "Lock", refuse)
+    assert not processes.can_share()
 
 
 def test_closing_ends_the_processes(crew: Crew) -> None:

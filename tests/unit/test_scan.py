@@ -240,9 +240,14 @@ def test_a_small_budget_reads_small_pages() -> None:
 
     budget = Budget(5.0, clock=clock, sleep=clock.sleep)
     list(reader(ScriptedWire(answer), ReadPlan("t", 1), budget)(Part(0)))
-    assert limits[0] == 20  # items of 1 KB, as nothing is known: half a second's worth
+    assert limits[:3] == [4, 16, 38]  # few at first: what is believed of them may be wrong
     assert limits[-1] in (39, 40)
     assert sum(clock.slept) == pytest.approx(sum(limits) * 0.0625 / 5.0, rel=0.05)
+
+
+def cost(items: int, item_bytes: float, *, consistent: bool = False) -> float:
+    """What DynamoDB charges for a page, in whole 4 KB."""
+    return max(1, -(-items * item_bytes // 4096)) * (1.0 if consistent else 0.5)
 
 
 @pytest.mark.parametrize(
@@ -254,14 +259,82 @@ def test_a_small_budget_reads_small_pages() -> None:
         (5.0, False, 8192.0, 2),
         (5.0, True, 8192.0, 1),
         (5.0, False, 400_000.0, 1),
-        (5.0, False, None, 20),
+        (5.0, False, 1024.0, 20),
+        (5.0, False, 100.0, 204),
     ],
 )
-def test_a_page_costs_half_a_second_of_the_budget(
-    rate: float | None, consistent: bool, item_bytes: float | None, limit: int | None
+@pytest.mark.parametrize("believed", [100.0, None, 100_000.0])
+def test_a_page_comes_to_cost_half_a_second_of_the_budget(
+    rate: float | None,
+    consistent: bool,
+    item_bytes: float,
+    limit: int | None,
+    believed: float | None,
 ) -> None:
-    paging = Paging(Budget(rate), consistent=consistent, item_bytes=item_bytes)
-    assert paging.next()[0] == limit
+    paging = Paging(Budget(rate), consistent=consistent, item_bytes=believed)
+    for _ in range(60):
+        items = paging.limit or 1000
+        paging.learn(items, cost(items, item_bytes, consistent=consistent))
+    assert paging.limit == (limit and pytest.approx(limit, rel=0.25, abs=0.5))
+    if limit:
+        assert paging.expected == pytest.approx(
+            limit * item_bytes / 8192 * (1 + consistent), rel=0.2
+        )
+
+
+def test_a_first_page_is_small_whatever_is_believed_of_the_items() -> None:
+    """Items that turn out to have 400 KB would cost 1 MB at once."""
+    for believed in (10.0, None):
+        assert Paging(Budget(200.0), item_bytes=believed).limit == 4
+
+
+def test_until_a_page_has_come_the_others_wait_for_all_that_it_may_cost() -> None:
+    paging = Paging(Budget(5.0), item_bytes=10.0)
+    assert paging.expected == 2.5
+    paging.learn(4, 0.5)
+    assert paging.expected < 2.0
+
+
+def test_items_that_grow_are_met_with_a_small_page_at_once() -> None:
+    paging = Paging(Budget(20.0), item_bytes=100.0)
+    for _ in range(10):
+        paging.learn(paging.limit or 0, cost(paging.limit or 0, 100.0))
+    assert (paging.limit or 0) > 500
+    paging.learn(600, 128.0)  # 1 MB
+    assert (paging.limit or 0) < 60
+
+
+def test_large_items_that_come_now_and_then_are_reckoned_with() -> None:
+    paging = Paging(Budget(20.0), item_bytes=1000.0)
+    for number in range(50):
+        limit = paging.limit or 0
+        size = 20_000.0 if number % 10 == 0 else 200.0
+        paging.learn(limit, cost(limit, size))
+        if number > 10:
+            assert cost(paging.limit or 0, 20_000.0) <= 20.0  # a second's worth
+
+
+def test_what_was_learned_while_a_page_waited_bounds_it() -> None:
+    """Eight workers that waited with large pages would come one after the other, with all of them."""
+    clock = Clock()
+    budget = Budget(20.0, clock=clock, sleep=clock.sleep)
+    paging = Paging(budget, item_bytes=100.0)
+    for _ in range(10):
+        paging.learn(paging.limit or 0, cost(paging.limit or 0, 100.0))
+    budget.wait(0.0)
+    budget.settle(0.0, 40.0)
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        paging.learn(800, 128.0)  # another worker's page
+
+    budget._sleep = sleep
+    wire = ScriptedWire(in_turn(page(["a"], None, 0.5)))
+    read = read_part(
+        Part(0), plan=ReadPlan("t", 1), wire=wire, budget=budget, paging=paging, render=ids_of
+    )
+    list(read)
+    assert wire.calls[0].request["Limit"] < 80
 
 
 def test_a_filter_does_not_make_items_dear() -> None:
@@ -273,7 +346,7 @@ def test_a_filter_does_not_make_items_dear() -> None:
     ]
     wire = ScriptedWire(in_turn(*pages))
     list(reader(wire, ReadPlan("t", 1), budget)(Part(0)))
-    assert [call.request["Limit"] for call in wire.calls] == [20, 20]
+    assert [call.request["Limit"] for call in wire.calls] == [4, 20]
 
 
 def test_a_failed_page_costs_nothing() -> None:
@@ -314,11 +387,39 @@ def test_there_are_never_more_segments_than_the_service_takes() -> None:
     assert choose_segments(table_of(10**18), 1000) <= 1_000_000
 
 
-@pytest.mark.parametrize(("cores", "count"), [(1, 4), (2, 8), (4, 16), (64, 16), (None, 4)])
-def test_workers_follow_the_machine(
-    monkeypatch: pytest.MonkeyPatch, cores: int | None, count: int
+MUCH = 10**10
+
+
+@pytest.mark.parametrize(
+    ("given", "processes", "why"),
+    [
+        ({}, 2, ""),
+        ({"cores": 1}, 1, ""),
+        ({"cores": 64, "workers": 16}, 4, ""),
+        ({"cores": 64, "workers": 256}, 32, ""),
+        ({"cores": 64, "workers": 256, "parts": 1000}, 64, ""),
+        ({"cores": 4, "workers": 16, "parts": 3}, 3, ""),
+        ({"parts": 1}, 1, "1 workers are too few"),
+        ({"workers": 7}, 1, "7 workers are too few"),
+        ({"size_bytes": scan.PROCESSES_BYTES}, 2, ""),
+        ({"size_bytes": 12_300_000}, 1, "12.3 MB are read before a second one has begun"),
+        ({"size_bytes": 0}, 1, "0.0 MB are read before a second one has begun"),
+        ({"rate": 20e6}, 2, ""),
+        ({"rate": 800_000.0}, 1, "one keeps up with 0.8 MB/s"),
+    ],
+)
+def test_processes_follow_the_machine_and_what_there_is_to_do(
+    given: dict[str, Any], processes: int, why: str
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    usual = {"cores": 2, "workers": 8, "parts": 32, "size_bytes": MUCH, "rate": None}
+    assert scan.choose_processes(**{**usual, **given}) == (processes, why)
+
+
+@pytest.mark.parametrize(("cores", "count"), [(1, 4), (2, 8), (4, 16), (64, 16)])
+def test_workers_follow_the_machine(
+    monkeypatch: pytest.MonkeyPatch, cores: int, count: int
+) -> None:
+    monkeypatch.setattr(scan, "cores", lambda: cores)
     assert scan.choose_workers() == count
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from itertools import islice
@@ -11,7 +12,7 @@ import pytest
 
 from dynamodb_core.errors import ConfigError, PartLost, ServiceError
 from dynamodb_core.parts import Block, Part
-from dynamodb_core.workers import fan_out, gather, start
+from dynamodb_core.workers import cores, fan_out, gather, start
 from tests.engines.scripted import PATIENCE, in_time
 
 if TYPE_CHECKING:
@@ -53,6 +54,54 @@ def test_every_block_of_every_part_comes_and_each_part_in_order(workers: int) ->
     for block in fan_out(parts, lambda part: count_to(part.number + 1, part), workers=workers):
         seen[block.part].append(block.payload)
     assert seen == {number: list(range(number + 1)) for number in range(12)}
+
+
+def test_a_part_is_taken_when_a_worker_is_free_for_it() -> None:
+    """Parts may be those that arrive: none is asked for before it can be read."""
+    taken: list[int] = []
+    go_on = threading.Event()
+
+    def arriving() -> Iterator[Part]:
+        for number in range(6):
+            if number == 2:
+                assert go_on.wait(PATIENCE)
+            taken.append(number)
+            yield Part(number)
+
+    blocks = fan_out(arriving(), lambda part: count_to(1, part), workers=2)
+    assert {next(blocks).part, next(blocks).part} == {0, 1}
+    assert taken == [0, 1]
+    go_on.set()
+    assert {block.part for block in blocks} == {2, 3, 4, 5}
+
+
+def test_what_is_wrong_with_the_parts_surfaces() -> None:
+    def arriving() -> Iterator[Part]:
+        yield Part(0)
+        raise ConfigError("no such part")
+
+    with pytest.raises(ConfigError, match="no such part"):
+        in_time(lambda: list(fan_out(arriving(), lambda part: count_to(1, part), workers=2)))
+
+
+def test_a_lost_part_is_named_as_its_source_names_it() -> None:
+    def read(part: Part) -> Iterator[Block[int]]:
+        yield Block(part.number, 0, 1, 1, finished=False)
+
+    with pytest.raises(PartLost, match="Segment 3 of t ended before it was finished"):
+        list(fan_out([Part(3)], read, workers=1, name=lambda number: f"segment {number} of t"))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux alone tells")
+def test_cores_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {3, 5, 6})
+    assert cores() == 3
+
+
+def test_cores_are_all_where_no_more_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert cores() == 1
 
 
 def test_a_part_begins_at_its_place() -> None:

@@ -1,0 +1,201 @@
+"""What a worker does with a table: it reads its parts page by page and makes of each page what goes out.
+
+All of it can be pickled and imports nothing of the SDK: threads here and worker processes run the
+same code.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dynamodb_core.errors import ConfigError, ServiceError
+from dynamodb_core.paging import Paging
+from dynamodb_core.scan import read_part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import TypeAlias
+
+    import msgspec
+    from typing_extensions import Self
+
+    from dynamodb_core.capacity import Budget
+    from dynamodb_core.expired import Expiry
+    from dynamodb_core.layouts import Layout
+    from dynamodb_core.parts import Block, Part
+    from dynamodb_core.plan import ReadPlan
+    from dynamodb_core.wire import Wire
+    from tap_dynamodb.entities import Entities
+    from tap_dynamodb.render import LineRenderer, RecordRenderer, Rendered
+    from tap_dynamodb.seen import Highest, Seen
+
+    Blocks: TypeAlias = Iterator[Block["Page"]]
+
+
+class Page(NamedTuple):
+    """What a worker made of a page of items.
+
+    Attributes:
+        parts: What became of the items of each stream.
+        expired: How many items were left out as they have expired.
+        seen: What the items said about the replication key, where there is one: once for each page
+            that this stands for.
+    """
+
+    parts: Mapping[str, Rendered]
+    expired: int = 0
+    seen: tuple[Seen, ...] = ()
+
+
+class Widened(NamedTuple):
+    """News for those who render: a stream has more columns.
+
+    Attributes:
+        stream: Its name.
+        layout: Its layout from now on.
+    """
+
+    stream: str
+    layout: Layout
+
+
+class PageConverter:
+    """Makes of a page of items what becomes of it for each stream.
+
+    Threads share it, and take turns: those that compute at the same time only wrest the interpreter
+    from each other.
+
+    Args:
+        renderers: By stream; items of other streams are left out.
+        entities: Tells the streams' items apart.
+        expiry: Tells expired items; None where all are kept.
+        observe: Looks at the replication key; None where there is none.
+    """
+
+    def __init__(
+        self,
+        renderers: Mapping[str, LineRenderer | RecordRenderer],
+        entities: Entities,
+        expiry: Expiry | None = None,
+        observe: Highest | None = None,
+    ) -> None:
+        self._renderers = dict(renderers)
+        self._entities = entities
+        self._expiry = expiry
+        self._observe = observe
+        self._computing = threading.Lock()
+
+    def __call__(self, items: Sequence[msgspec.Raw]) -> Page:
+        """Convert a page."""
+        with self._computing:
+            living = items if self._expiry is None else self._expiry.living(items)
+            parts = {
+                name: self._renderers[name](some)
+                for name, some in self._entities.split(living).items()
+                if name in self._renderers
+            }
+            seen = (self._observe(items),) if self._observe else ()
+            return Page(parts, len(items) - len(living), seen)
+
+    def widen(self, stream: str, layout: Layout) -> None:
+        """Render a stream with more columns from the next page on."""
+        self._renderers[stream] = self._renderers[stream].widened(layout)
+
+    def __reduce__(self) -> Any:
+        """Pickle by what it was made of; locks cannot be."""
+        return type(self), (self._renderers, self._entities, self._expiry, self._observe)
+
+
+def as_they_are(blocks: Blocks) -> Blocks:
+    """Return blocks of pages as they are."""
+    return blocks
+
+
+class TableReader:
+    """Reads the parts of a table, within a `with` block; see `dealing.Reader`.
+
+    Args:
+        plan: How the table is read.
+        wire: Carries the calls.
+        budget: What they may consume.
+        convert: Makes of a page what goes out.
+        item_bytes: The average size of an item, None where that is not known.
+        finish: What becomes of the blocks of a part, in the thread that reads it.
+    """
+
+    def __init__(
+        self,
+        plan: ReadPlan,
+        wire: Wire,
+        budget: Budget,
+        convert: PageConverter,
+        *,
+        item_bytes: float | None = None,
+        finish: Callable[[Blocks], Blocks] = as_they_are,
+    ) -> None:
+        self._plan = plan
+        self._wire = wire
+        self._budget = budget
+        self._convert = convert
+        self._item_bytes = item_bytes
+        self._finish = finish
+        self._paging: Paging | None = None
+        self._end_watch: Callable[[], None] | None = None
+
+    def __enter__(self) -> Self:
+        """Make ready to read; the budget hears of throttled calls from now on."""
+        self._paging = Paging(
+            self._budget, consistent=self._plan.consistent, item_bytes=self._item_bytes
+        )
+        self._end_watch = self._wire.watch(self._plan.table, self._budget.throttled)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End the watch for throttled calls."""
+        if self._end_watch is not None:
+            self._end_watch()
+
+    def __call__(self, part: Part) -> Blocks:
+        """Read a part from its place to its end."""
+        with refusals(self._plan):
+            yield from self._finish(
+                read_part(
+                    part,
+                    plan=self._plan,
+                    wire=self._wire,
+                    budget=self._budget,
+                    paging=self._paging,
+                    render=self._convert,
+                )
+            )
+
+    def name(self, number: int) -> str:
+        """Return a part in words."""
+        return self._plan.part(number)
+
+    def tell(self, news: Widened) -> None:
+        """Go on with more columns."""
+        self._convert.widen(news.stream, news.layout)
+
+
+@contextmanager
+def refusals(plan: ReadPlan) -> Iterator[None]:
+    """Turn DynamoDB's refusal of a read into an error about the configuration.
+
+    Args:
+        plan: What is read.
+
+    Raises:
+        ConfigError: DynamoDB has refused it.
+    """
+    try:
+        yield
+    except ServiceError as error:
+        if error.code != "ValidationException":
+            raise
+        raise ConfigError(
+            f"DynamoDB refuses to read {plan.what}: {error.message}",
+            "Check what table_options says of this table (filter, query, index)",
+        ) from error
