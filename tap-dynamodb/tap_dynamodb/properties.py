@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dynamodb_core.codec import TYPES
+from dynamodb_core.prices import COST_PROPERTIES
 from dynamodb_core.settings import AWS_PROPERTIES
+from tap_dynamodb.batch import BATCH_PROPERTIES
 
 ITEM_FORMATS = ("plain", "packed", "dynamodb_json")
 DECIMALS = ("number", "string")
@@ -107,6 +109,18 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
         "title": "Scan workers",
         "description": "How many segments are read at once. By default four a core, at most 16.",
     },
+    "processes": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "maximum": 64,
+        "title": "Processes",
+        "description": (
+            "How many processes read a table and convert its items, and share scan_workers. By "
+            "default one a core, each with four workers at least; and one in all where a table is "
+            "under 128 MiB, where read_capacity is so small that one keeps up with it, and where "
+            "stream maps or flattening want the SDK."
+        ),
+    },
     "read_capacity": {
         "type": ["integer", "null"],
         "minimum": 1,
@@ -114,6 +128,17 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
         "description": (
             "Capacity units a second that the tap may consume of each table. By default half "
             "of what is provisioned, or half of an on-demand table's warm throughput or, where that is less, of its maximum."
+        ),
+    },
+    "read_capacity_percent": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "maximum": 100,
+        "title": "Read capacity in percent",
+        "description": (
+            "The same in percent of what a table, or the index that is read, has: provisioned, or as "
+            "its on-demand maximum, or else as the account's limit for a table. Goes instead of "
+            "read_capacity."
         ),
     },
     "consistent_read": {
@@ -179,6 +204,8 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
             "clocks differ by, and what eventually consistent reads lag behind."
         ),
     },
+    **COST_PROPERTIES,
+    **BATCH_PROPERTIES,
     "emit_activate_version_messages": {
         "type": "boolean",
         "default": False,
@@ -198,6 +225,7 @@ OF_EACH_TABLE = (
     "segments",
     "segment_range",
     "read_capacity",
+    "read_capacity_percent",
     "consistent_read",
     "skip_expired",
     "decimals",

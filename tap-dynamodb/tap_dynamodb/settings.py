@@ -7,13 +7,18 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core.errors import ConfigError
+from dynamodb_core.rates import Asked
 from dynamodb_core.settings import AwsSettings
+from tap_dynamodb.batch import PENDING_BYTES, Batching
 from tap_dynamodb.foreign import refuse_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dynamodb_core.layouts import Binary, Decimals
+
+
+_PACE = ("read_capacity", "read_capacity_percent")
 
 
 @dataclass(frozen=True)
@@ -36,13 +41,19 @@ class Settings:
     segments: int | None = None
     segment_range: tuple[int, int] | None = None
     scan_workers: int | None = None
+    processes: int | None = None
     read_capacity: int | None = None
+    read_capacity_percent: int | None = None
     consistent_read: bool = False
     skip_expired: bool = False
     decimals: Decimals = "number"
     binary_encoding: Binary = "base64"
     start_date: str | None = None
     replication_lookback_seconds: int = 300
+    max_cost: float | None = None
+    prices: Mapping[str, float] | None = None
+    batch_config: Mapping[str, Any] | None = None
+    batch_pending_bytes: int = PENDING_BYTES
     table_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
     schema: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -66,16 +77,12 @@ class Settings:
             ConfigError: Two settings contradict each other, or one cannot be honoured; or one is
                 another tap's.
         """
-        if config.get("batch_config"):
-            raise ConfigError(
-                "batch_config is set, but this tap writes no BATCH messages yet",
-                "Remove batch_config",
-            )
         refuse_foreign(config)
         given = _given(config)
         for name in ("tables", "exclude_tables"):
             given[name] = tuple(given.get(name, ()))
         settings = cls(aws=AwsSettings.from_config(config), **given)
+        _ = settings.batching
         each = [replace(settings, **_options(given)) for given in settings.table_options.values()]
         if config.get("emit_activate_version_messages") and any(
             one.segment_range for one in (settings, *each)
@@ -106,6 +113,20 @@ class Settings:
             options |= _options(self.table_options.get(own, {}))
         return replace(self, **options) if options else self
 
+    @property
+    def pace(self) -> Asked:
+        """What they ask of a table's read capacity."""
+        return Asked("read", self.read_capacity, self.read_capacity_percent)
+
+    @property
+    def batching(self) -> Batching | None:
+        """How records are written to files; None where they go out as messages.
+
+        Raises:
+            ConfigError: What `batch_config` asks for cannot be had.
+        """
+        return Batching.of(self.batch_config, self.batch_pending_bytes)
+
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other."""
         if self.item_field == self.reserved_field:
@@ -113,6 +134,7 @@ class Settings:
                 f"item_field and reserved_field are both {self.item_field}",
                 "Give them different names",
             )
+        _ = self.pace
         if self.segment_range is None:
             return
         if self.query is not None:
@@ -136,7 +158,10 @@ class Settings:
 def _options(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is given for a table; null takes back what is set for all."""
     defaults = {each.name: each.default for each in fields(Settings) if each.name in config}
-    return {n: defaults[n] for n, value in config.items() if value is None} | _given(config)
+    given = _given(config)
+    if given.keys() & _PACE:  # the one that is said of a table goes before the other
+        given = dict.fromkeys(_PACE) | given
+    return {n: defaults[n] for n, value in config.items() if value is None} | given
 
 
 def _given(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,4 +170,6 @@ def _given(config: Mapping[str, Any]) -> dict[str, Any]:
     if "segment_range" in given:
         first, _, last = given["segment_range"].partition("-")
         given["segment_range"] = (int(first), int(last))
+    if "max_cost" in given:
+        given["max_cost"] = float(given["max_cost"])
     return given

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import contextmanager
-from datetime import datetime, timezone
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Stream
@@ -20,16 +19,17 @@ from singer_sdk.mapper import CustomStreamMap, SameRecordTransform
 from dynamodb_core import layouts
 from dynamodb_core.converter import Converter
 from dynamodb_core.errors import ConfigError, Error
+from dynamodb_core.table import Index
 from tap_dynamodb import column_schema, discovery
+from tap_dynamodb.filing import Filing
 from tap_dynamodb.misfits import SHOWN, Misfits
 from tap_dynamodb.record_layout import Selected
 from tap_dynamodb.render import LineRenderer, RecordRenderer, Rendered
 from tap_dynamodb.withheld import withheld, without
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping
 
-    import msgspec
     from singer_sdk.helpers.types import Context
     from singer_sdk.metrics import Counter
     from singer_sdk.singerlib import Catalog
@@ -66,8 +66,9 @@ class DynamoDBStream(Stream):
         self.replication_key = own.replication_key
         self._dynamodb = tap
         self.reading = reading.join(self)
-        self._renderer: LineRenderer | RecordRenderer = RecordRenderer(layouts.Typed({}))
-        self._fast = self._writes = False
+        self.renderer: LineRenderer | RecordRenderer = RecordRenderer(layouts.Typed({}))
+        self._filing: Filing | None = None
+        self.fast = self._writes = False
         self._count = 0
         self._counter: Counter | None = None
         self._hidden: frozenset[str] = frozenset()
@@ -125,6 +126,13 @@ class DynamoDBStream(Stream):
         """
         yield from self._sync_records(context, write_messages=False)
 
+    def get_batch_config(self, config: Mapping[str, Any]) -> None:
+        """Return nothing: with `batch_config`, too, a table is read by `_sync_records`.
+
+        Args:
+            config: Not used.
+        """
+
     def log(self, message: str, *args: Any, level: int = logging.INFO, **more: Any) -> None:
         """Log a message, but not the SDK's about an error that becomes a line of ours, or is none.
 
@@ -146,6 +154,7 @@ class DynamoDBStream(Stream):
 
     def _write_schema_message(self) -> None:
         self._dynamodb.require_choice()
+        self._dynamodb.require_affordable()
         if not self.reading.done:  # else it went out with the stream that it was read with
             super()._write_schema_message()
 
@@ -207,24 +216,24 @@ class DynamoDBStream(Stream):
             write: Whether messages go to stdout.
         """
         self._writes = write
-        self._fast = write and self._nothing_asks_for_the_sdk()
+        self._filing = self._make_filing()
+        self.fast = write and self._nothing_asks_for_the_sdk()
         self._hidden = self._withheld()
-        self._renderer = self._make_renderer()
-        self.logger.debug("Records go %s road", "the fast" if self._fast else "the SDK's")
+        self.renderer = self._make_renderer()
+        self.logger.debug("Records go %s road", "the fast" if self.fast else "the SDK's")
 
     @contextmanager
     def counting(self) -> Iterator[None]:
-        """Count the records for the SDK's metrics."""
-        with self.get_record_counter() as self._counter:
+        """Count the records, and BATCH messages, for the SDK's metrics."""
+        with ExitStack() as stack:
+            self._counter = stack.enter_context(self.get_record_counter())
+            if self._filing is not None:
+                self._batch_counter = stack.enter_context(self.get_batch_counter())
             yield
 
     def wanted(self) -> list[str] | None:
         """Return the attributes that the stream's records are made of; None for all."""
         return self._selected.wanted(self.schema["properties"])
-
-    def render(self, items: Sequence[msgspec.Raw]) -> Rendered:
-        """Render items with the columns that there are; runs in a worker."""
-        return self._renderer(items)
 
     def take(self, rendered: Rendered) -> Iterator[dict[str, Any]]:
         """Write what became of some items.
@@ -237,8 +246,11 @@ class DynamoDBStream(Stream):
         """
         rendered = self._fit(rendered)
         assert self._counter is not None
-        if self._fast:
-            self._dynamodb.emitter.write_lines(rendered.lines)
+        if self.fast:
+            if self._filing is None:
+                self._dynamodb.emitter.write_lines(rendered.lines)
+            else:
+                self._filing.take(self.name, rendered, self.layout)
             self._counter.increment(rendered.count)
         for record in rendered.records:
             self._check_max_record_limit(current_record_index=self._count)
@@ -248,12 +260,38 @@ class DynamoDBStream(Stream):
                 continue
             if self._writes:
                 reserved = self._settings.reserved_field
-                self._write_record_message(without(processed, reserved, self._hidden))
+                self._write_record(without(processed, reserved, self._hidden))
             self._counter.increment()
             yield processed
 
+    def _write_record(self, record: dict[str, Any]) -> None:
+        if self._filing is None:
+            self._write_record_message(record)
+            return
+        schemas = {each.stream_alias: each.transformed_schema for each in self.stream_maps}
+        for message in self._generate_record_messages(record):
+            line = self._dynamodb.emitter.encode(message.record)
+            self._filing.add(message.stream, line, schemas[message.stream]["properties"])
+
+    def _make_filing(self) -> Filing | None:
+        """Return the way into files; None where records go out as messages."""
+        outbox = self._dynamodb.outbox if self._writes else None
+        if outbox is None:
+            return None
+        scan = self.reading.scan
+        distinct = (
+            not isinstance(scan.read, Index)
+            and not scan.base.conditions
+            and all(type(each) is SameRecordTransform for each in self.stream_maps)
+            and list(self.primary_keys) == list(scan.table.key.names)
+        )
+        return Filing(outbox, self._stream_version, distinct=distinct)
+
     def close(self) -> None:
         """Say what did not fit its columns."""
+        if self._filing is not None:
+            names = {each.stream_alias for each in self.stream_maps}
+            self._batch_counter.increment(self._filing.count(names))
         if misfits := self._misfits.summary():
             self.logger.info("Values without a column of their type: %s", misfits)
 
@@ -269,18 +307,18 @@ class DynamoDBStream(Stream):
         )
 
     def _make_renderer(self) -> LineRenderer | RecordRenderer:
-        layout = self._layout()
-        if not self._fast:
-            return RecordRenderer(layout)
-        return LineRenderer(
-            self.name, self._stream_version, Converter(layout), lambda: datetime.now(timezone.utc)
-        )
+        if not self.fast:
+            return RecordRenderer(self.layout)
+        bare = self._filing is not None
+        return LineRenderer(self.name, self._stream_version, Converter(self.layout), bare=bare)
 
     @property
     def _selected(self) -> Selected:
         return Selected(self.mask, self._settings)
 
-    def _layout(self) -> Layout:
+    @property
+    def layout(self) -> Layout:
+        """How an item becomes a record, with the columns that there are."""
         return self._selected.layout(self.schema["properties"], self.reading.source.table.key)
 
     def _nothing_asks_for_the_sdk(self) -> bool:
@@ -306,13 +344,14 @@ class DynamoDBStream(Stream):
         late = rendered.late
         clash = any(known.get(name, kind) != kind for name, kind in late.items())
         if clash or (late and len(known.keys() | late.keys()) > settings.max_attributes):
-            rendered = self.render(rendered.items)
+            rendered = self.renderer(rendered.items)
         fresh = {name: kind for name, kind in rendered.late.items() if name not in known}
         reserved = settings.reserved_field
         tags = rendered.reserved and reserved not in self.schema["properties"]
         if fresh or tags:
             self._widen(fresh, reserved if tags else None)
-            self._renderer = self._renderer.widened(self._layout())
+            self.renderer = self.renderer.widened(self.layout)
+            self.reading.widened(self)
         self._misfits.add(rendered.rest)
         return rendered
 
@@ -341,5 +380,7 @@ class DynamoDBStream(Stream):
             list(self.primary_keys),
         )
         self._stream_maps = None
+        if self._filing is not None:
+            self._filing.widened()
         if self._writes:
             self._write_schema_message()

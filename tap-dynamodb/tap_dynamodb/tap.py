@@ -14,13 +14,16 @@ from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
 from dynamodb_core.errors import ConfigError, Error
+from dynamodb_core.prices import Prices
 from dynamodb_core.scan import choose_workers
 from dynamodb_core.settings import discreet
 from dynamodb_core.wire import BotoWire
 from tap_dynamodb import discovery, naming, sampling, sources
 from tap_dynamodb.bookmarks import STATE_KEY
+from tap_dynamodb.costs import Spending
 from tap_dynamodb.emit import Emitter
 from tap_dynamodb.foreign import unknown
+from tap_dynamodb.outbox import Outbox
 from tap_dynamodb.properties import CONFIG_JSONSCHEMA
 from tap_dynamodb.reading import TableReading
 from tap_dynamodb.settings import Settings
@@ -52,6 +55,7 @@ class TapDynamoDB(Tap):
         TapCapabilities.DISCOVER,
         TapCapabilities.ACTIVATE_VERSION,
         PluginCapabilities.ABOUT,
+        PluginCapabilities.BATCH,
         PluginCapabilities.STREAM_MAPS,
         PluginCapabilities.FLATTENING,
         PluginCapabilities.STRUCTURED_LOGGING,
@@ -149,11 +153,35 @@ class TapDynamoDB(Tap):
         workers = self.settings.scan_workers or choose_workers()
         return BotoWire(self.settings.aws, connections=max(workers, sources.DESCRIBE_WORKERS))
 
+    @cached_property
+    def spending(self) -> Spending:
+        """What the run may cost."""
+        return Spending(self.settings.max_cost, Prices.of(self.settings.prices), self.logger)
+
+    def require_affordable(self) -> None:
+        """Refuse a run that would cost more than `max_cost`, before its first paid call."""
+        self.spending.require(
+            (reading.source.table, reading.settings, reading.scan.share_left)
+            for reading in self._readings.values()
+            if any(stream.selected for stream in reading.streams)
+        )
+
     @property
     def emitter(self) -> Emitter:
         """The owner of stdout."""
         assert isinstance(self.message_writer, Emitter)
         return self.message_writer
+
+    @property
+    def outbox(self) -> Outbox | None:
+        """Where BATCH files are announced; None where records go out as messages."""
+        limited = any(each.ABORT_AT_RECORD_COUNT is not None for each in self.streams.values())
+        return None if limited else self._outbox
+
+    @cached_property
+    def _outbox(self) -> Outbox | None:
+        batching = self.settings.batching
+        return Outbox(batching, self.emitter, self.logger) if batching else None
 
     def discover_streams(self) -> Sequence[DynamoDBStream]:
         """Return a stream for each table; a catalog in hand stops all sampling."""
@@ -164,10 +192,12 @@ class TapDynamoDB(Tap):
         tables = [source.table for source in found]
         if not self._discovers:
             sources.require_choice(settings, [table.name for table in tables])
+            self.spending.require(
+                (table, settings.for_table(table.name, table.arn), 1.0) for table in tables
+            )
         sources.warn_of_strangers(settings, tables)
-        schemas = sampling.schemas(
-            self.wire, found, naming.stream_names(tables, settings), settings
-        )
+        names = naming.stream_names(tables, settings)
+        schemas = sampling.schemas(self.wire, found, names, settings, self.spending.purse)
         return [
             self._stream(name, schema, source.reference)
             for source, by_name in zip(found, schemas, strict=True)
@@ -206,6 +236,8 @@ class TapDynamoDB(Tap):
         if {name for name, each in self.streams.items() if each.selected} <= read:
             for each in self._finished:
                 each.state[STATE_KEY] = []
+            if self.outbox is not None:
+                self.outbox.end()
             self._say_what_is_not_deleted()
 
     def _say_what_is_not_deleted(self) -> None:

@@ -21,7 +21,7 @@ from demo.compare import compare_tables
 from demo.engine import ROOT
 from dynamodb_core.settings import AwsSettings
 from dynamodb_core.wire import BotoWire
-from tests.engines import pipeline, relay
+from tests.engines import batches, pipeline, relay
 from tests.engines.recorded import RecordedWire
 from tests.engines.tables import Tables
 from tests.engines.tap import Output, make, parse
@@ -68,7 +68,7 @@ class Project:
     def write(self, config: dict[str, Any], **extras: Any) -> None:
         """Write meltano.yml: the tap's configuration, and extras such as `select`."""
         plugins = YAML(typ="safe").load(ROOT / "meltano.yml")["plugins"]
-        (tap,), (target,) = plugins["extractors"], plugins["loaders"]
+        (tap, _batch), (target,) = plugins["extractors"], plugins["loaders"]
         for plugin, executable in ((tap, BIN / TAP), (target, self._folder / TARGET)):
             del plugin["pip_url"]
             plugin["executable"] = str(executable)
@@ -81,10 +81,10 @@ class Project:
         }
         (self._folder / "meltano.yml").write_text(json.dumps(project))
 
-    def run(self, *options: str, **environment: str) -> Output:
+    def run(self, *options: str, tap: str = TAP, **environment: str) -> Output:
         """Run tap and target to a good end; return what the tap wrote."""
         self.relay.forget()
-        done = pipeline.meltano({**self.environment, **environment}, "run", *options, TAP, TARGET)
+        done = pipeline.meltano({**self.environment, **environment}, "run", *options, tap, TARGET)
         assert done.code == 0, done.err
         output = Output(parse(self._kept.read_bytes()), done.err)
         output.check()
@@ -273,6 +273,32 @@ def test_two_machines_share_a_scan_and_their_records_go_through_maps(
             assert record == {"id": name, **wanted, **texts}
     listed = pipeline.meltano(project.environment, "--log-level=error", "state", "list").out
     assert {line.rpartition(":")[2] for line in listed.split()} == shares.keys()
+
+
+# BATCH
+
+
+def test_the_inherited_tap_writes_files_that_the_target_takes_away(
+    tables: Tables, seen: Relay, tmp_path: Path
+) -> None:
+    table, rare = filled(tables)
+    project = Project(tables, seen, tmp_path, table)
+    project.write(SAMPLE, select=["*.*", "!*.secret"])
+    output = project.run(tap=f"{TAP}-batch")
+    assert not output.records()
+    messages = output.of("BATCH")
+    assert messages
+    root = tmp_path / ".meltano/run/batch"
+    assert all(path.is_relative_to(root) for each in messages for path in batches.files(each))
+    assert not list(root.iterdir()), "loaded, acknowledged, removed"
+    copied = {item["id"]["S"]: item for item in tables.items(project.copy)}
+    assert len(copied) == 200
+    expected = {item["id"]["S"]: item for item in tables.items(table)}
+    for name, item in expected.items():
+        item.pop("secret")
+        if name == rare:
+            item.pop("late")  # whoever selects gets what was selected
+        assert copied[name] == item
 
 
 # Discovery of many tables

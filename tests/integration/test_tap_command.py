@@ -72,12 +72,10 @@ def test_about_is_pure_json_and_complete(bare: Command) -> None:
     for name, schema in CONFIG_JSONSCHEMA["properties"].items():
         assert settings[name] == schema
     assert {"stream_maps", "flattening_enabled", "flattening_max_depth"} <= settings.keys()
-    assert "batch_config" not in settings
     assert {*about["capabilities"]} >= {
         *("catalog", "state", "discover", "about", "stream-maps"),
-        *("schema-flattening", "activate-version", "structured-logging"),
+        *("schema-flattening", "activate-version", "structured-logging", "batch"),
     }
-    assert "batch" not in about["capabilities"]
 
 
 def test_help_and_version(bare: Command) -> None:
@@ -134,10 +132,16 @@ BAD: list[Any] = [
         {"aws_secret_access_key": 424242}, {}, ["config['aws_secret_access_key']"], id="no text"
     ),
     pytest.param(
-        {"batch_config": {"encoding": {"format": "jsonl"}, "storage": {"root": "file:///x"}}},
+        {"batch_config": {"encoding": {"format": "csv"}, "storage": {"root": "file:///x"}}},
         {},
-        ["Remove batch_config"],
-        id="batch_config",
+        ["config['batch_config']['encoding']['format']", "['jsonl', 'parquet']"],
+        id="batch format",
+    ),
+    pytest.param(
+        {"batch_config": {"encoding": {"format": "jsonl"}, "storage": {"root": "s3://x"}}},
+        {},
+        ["batch_config wants its files in 's3://x'", "Name a folder of this machine"],
+        id="batch storage",
     ),
 ]
 

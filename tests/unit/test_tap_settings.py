@@ -65,6 +65,7 @@ def test_what_is_given_is_taken() -> None:
         "sample_size": 3,
         "segments": 5,
         "scan_workers": 2,
+        "processes": 3,
         "read_capacity": 11,
         "consistent_read": True,
         "skip_expired": True,
@@ -72,12 +73,42 @@ def test_what_is_given_is_taken() -> None:
         "binary_encoding": "base16",
         "start_date": "2026-01-01",
         "replication_lookback_seconds": 0,
+        "batch_config": {"storage": {"root": "file:///var/tmp/batch"}},
+        "batch_pending_bytes": 0,
+        "max_cost": 12.5,
+        "prices": {"read_per_million": 0.25},
         "table_options": {"a": {"index": "by_date"}},
     }
-    assert {*given, "segment_range"} == set(OWN)
+    assert {*given, "segment_range", "read_capacity_percent"} == set(OWN)
     settings = Settings.from_config(given)
     for name, value in given.items():
         assert getattr(settings, name) == (tuple(value) if isinstance(value, list) else value)
+
+
+UNITS, PERCENT = {"read_capacity": 500}, {"read_capacity_percent": 20}
+
+
+@pytest.mark.parametrize("config", [UNITS | PERCENT, {"table_options": {"t": UNITS | PERCENT}}])
+def test_capacity_in_units_and_in_percent_contradict_each_other(config: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="read_capacity and read_capacity_percent are both set"):
+        Settings.from_config(config)
+
+
+@pytest.mark.parametrize(
+    ("config", "units", "percent"),
+    [
+        (UNITS | {"table_options": {"t": PERCENT}}, None, 20),
+        (PERCENT | {"table_options": {"t": UNITS}}, 500, None),
+        (PERCENT | {"table_options": {"t": {"read_capacity_percent": None}}}, None, None),
+        (UNITS | {"table_options": {"t*": PERCENT, "t": UNITS}}, 500, None),
+        (UNITS | {"table_options": {"other": PERCENT}}, 500, None),
+    ],
+)
+def test_what_is_said_of_a_tables_capacity_goes_before_what_is_said_of_all(
+    config: dict[str, Any], units: int | None, percent: int | None
+) -> None:
+    own = Settings.from_config(config).for_table("t")
+    assert (own.read_capacity, own.read_capacity_percent) == (units, percent)
 
 
 def test_aws_settings_are_taken_out_of_the_same_configuration() -> None:
@@ -194,11 +225,6 @@ def test_what_is_advised_instead_is_there() -> None:
 def test_one_name_for_two_fields_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"item_field and reserved_field are both x\."):
         Settings.from_config({"item_field": "x", "reserved_field": "x"})
-
-
-def test_batch_is_refused_as_long_as_there_is_none() -> None:
-    with pytest.raises(ConfigError, match="Remove batch_config"):
-        Settings.from_config({"batch_config": {"encoding": {"format": "jsonl"}}})
 
 
 def test_no_secret_is_in_the_text_of_the_settings() -> None:

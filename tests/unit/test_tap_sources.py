@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dynamodb_core.capacity import Budget
 from dynamodb_core.errors import AccessError, ConfigError, ServiceError, TableNotFound
 from dynamodb_core.settings import AwsSettings
 from tap_dynamodb import sampling, sources
 from tap_dynamodb.settings import Settings
 from tests.engines.scanned import Account, ScannedTable, arn
+from tests.engines.scripted import Clock
 
 if TYPE_CHECKING:
     import msgspec
@@ -313,3 +316,20 @@ def test_schemas_are_in_the_order_of_the_tables() -> None:
 )
 def test_the_name_of_a_reference(reference: str, name: str) -> None:
     assert sources.table_name(reference) == name
+
+
+def test_a_sample_of_items_that_nobody_has_measured_is_careful_with_a_small_budget(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """DescribeTable counts a new table's items after hours: these have 100 KB."""
+    clock = Clock()
+    monkeypatch.setattr(sampling, "Budget", partial(Budget, clock=clock, sleep=clock.sleep))
+    table = ScannedTable(items(2000), page=1000, units=50.0, more={"TableSizeBytes": 0})
+    here = Account({"t": table})
+    began, chosen = clock.now, settings("t", read_capacity=5)
+    (source,) = sources.find(here.wire, chosen)
+    sampling.sample(here.wire, source, chosen)
+    assert [call.request["Limit"] for call in here.calls("Scan")] == [4, 1, 1, 1]
+    assert (
+        clock.now - began >= 4 * table.units / 5 - 1
+    )  # it leaves no debt to the read that follows

@@ -16,17 +16,20 @@ from singer_sdk.mapper import SameRecordTransform
 
 from dynamodb_core.capacity import Budget
 from dynamodb_core.errors import ConfigError, ServiceError
+from dynamodb_core.layouts import Columns
 from dynamodb_core.progress import Progress
+from dynamodb_core.throttling import Throttle
 from tap_dynamodb import scanning
 from tap_dynamodb.misfits import SHOWN as MISFIT_WARNINGS
-from tap_dynamodb.reading import Page, TableReading
+from tap_dynamodb.pages import Page, PageConverter, TableReader, Widened
+from tap_dynamodb.render import RecordRenderer
 from tap_dynamodb.streams import DynamoDBStream
 from tests.engines.scanned import Account, ScannedTable
 from tests.engines.scripted import Clock
 from tests.engines.tap import NEVER, Output, make, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import msgspec
 
@@ -81,19 +84,14 @@ def catalog_of(account: Account, **config: Any) -> dict[str, Any]:
 @pytest.fixture
 def together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let eight workers render a page each before the first of them is fitted to the columns."""
-    barrier, convert = threading.Barrier(8, timeout=10), TableReading._convert
+    barrier, convert = threading.Barrier(8, timeout=10), PageConverter.__call__
 
-    def converted(
-        reading: TableReading,
-        opened: Mapping[str, DynamoDBStream],
-        items: Sequence[msgspec.Raw],
-    ) -> Page:
-        page = convert(reading, opened, items)
-        if threading.current_thread() is not threading.main_thread():
-            barrier.wait()
+    def converted(converter: PageConverter, items: Sequence[msgspec.Raw]) -> Page:
+        page = convert(converter, items)
+        barrier.wait()
         return page
 
-    monkeypatch.setattr(TableReading, "_convert", converted)
+    monkeypatch.setattr(PageConverter, "__call__", converted)
 
 
 # Late attributes
@@ -116,6 +114,23 @@ def test_a_late_attribute_widens_the_schema_before_the_record_that_needs_it(
     assert second["schema"]["x-dynamodb-table"] == first["schema"]["x-dynamodb-table"]
     assert second["key_properties"] == ["id"]
     assert "widened by 'late' (S)" in output.log
+
+
+@BOTH_ROADS
+def test_the_workers_are_told_of_each_wider_layout(
+    monkeypatch: pytest.MonkeyPatch, limit: int | None
+) -> None:
+    told: list[Widened] = []
+    monkeypatch.setattr(TableReader, "tell", lambda _reader, news: told.append(news))
+    items = [{"n": {"N": "1"}}, {"late": {"S": "x"}}, {"later": {"S": "y"}}]
+    sync(table(*items, page=1).wire, {**CONFIG, "sample_size": 1}, limit=limit)
+    assert [news.stream for news in told] == ["t", "t"]
+    layouts = [news.layout for news in told]
+    assert all(isinstance(layout, Columns) for layout in layouts)
+    assert [set(layout.types) for layout in layouts] == [  # type: ignore[union-attr]
+        {"id", "n", "late"},
+        {"id", "n", "late", "later"},
+    ]
 
 
 @BOTH_ROADS
@@ -147,13 +162,13 @@ def test_a_page_is_rendered_once_when_the_columns_are_full(
     items = [{f"a{n}": {"N": str(n)}} for n in range(9)]
     config = {**CONFIG, "sample_size": 1, "max_attributes": 2}
     stream = stream_of(table(*items, page=1), config)
-    render, pages = stream.render, []
+    render, pages = RecordRenderer.__call__, []
 
-    def counted(items: Sequence[msgspec.Raw]) -> Rendered:
+    def counted(renderer: RecordRenderer, items: Sequence[msgspec.Raw]) -> Rendered:
         pages.append(items)
-        return render(items)
+        return render(renderer, items)
 
-    monkeypatch.setattr(stream, "render", counted)
+    monkeypatch.setattr(RecordRenderer, "__call__", counted)
     assert len(list(stream.get_records(None))) == 9
     assert len(pages) == 9
 
@@ -671,11 +686,21 @@ def test_a_line_of_progress_every_few_seconds_and_a_summary(
     assert "24.0 capacity units" in lines[-1]
 
 
+def test_where_processes_can_share_nothing_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "can_share", lambda: False)
+    output = sync(
+        table({}, {}, page=1).wire, {**CONFIG, "processes": 2, "segments": 2, "scan_workers": 2}
+    )
+    assert len(output.records()) == 2
+    assert "in one process (this system has no semaphores for several)" in output.log
+
+
 def test_throttles_are_counted() -> None:
     account = table({}, {}, page=1)
 
     def throttled(operation: str, request: dict[str, Any]) -> None:
-        account.wire.throttles += operation == "Scan"
+        if operation == "Scan":
+            account.wire.throttle("t", Throttle())
 
     account.before = throttled
     output = sync(account.wire, {**CONFIG, "item_format": "dynamodb_json"})
