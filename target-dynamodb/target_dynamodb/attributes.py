@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dynamodb_core import encode, numbers
 from dynamodb_core.errors import DataError
 from dynamodb_core.pointers import escape
+from target_dynamodb.compiled import Column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
@@ -65,6 +66,14 @@ class Attributes:
         }
         self._keys = {name: _column(name, kinds.get(name), type_) for name, type_ in keys.items()}
         self._columns |= {n: column for n, column in self._keys.items() if n not in apart}
+        self._texts = {name for name, found in kinds.items() if found.decimal}
+
+    def columns(self) -> list[Column]:
+        """Return the properties that are attributes, each with how it is typed."""
+        return [
+            Column(name, type_, encoder, path, text=name in self._texts)
+            for name, (_, type_, encoder, path) in self._columns.items()
+        ]
 
     def of(self, record: Mapping[str, Any]) -> dict[str, encode.TypedValue]:
         """Return the attributes of a record.

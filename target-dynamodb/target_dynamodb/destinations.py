@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from dynamodb_core import capacity, tables
+from dynamodb_core import prices, tables
+from dynamodb_core.budgets import Budgets
+from dynamodb_core.cells import own_cells
 from dynamodb_core.errors import ConfigError, KeyMismatch, TableNotFound
-from dynamodb_core.table import Key
+from dynamodb_core.prices import Purse
+from dynamodb_core.table import Key, Table
 from dynamodb_core.writer import Writer
 from target_dynamodb import naming
 from target_dynamodb.kinds import kind
+from target_dynamodb.pace import Pace
+from target_dynamodb.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from dynamodb_core.cells import Cells
+    from dynamodb_core.lookups import Lookups
     from dynamodb_core.progress import Progress
-    from dynamodb_core.table import Table
     from dynamodb_core.wire import Wire
     from target_dynamodb.settings import Settings
     from target_dynamodb.source import Source
@@ -52,12 +59,14 @@ class Destination:
 
     Attributes:
         table: The table, as DescribeTable said when it was opened.
+        budgets: What may be consumed of it and its indexes.
         writer: Takes the writes of all its streams, so that those of one key stay in order.
         streams: The sources of the streams that are written to it, by stream.
     """
 
     table: Table
-    writer: Writer
+    budgets: Budgets
+    writer: Writer | Rehearsal
     streams: dict[str, Source | None] = field(default_factory=dict)
 
 
@@ -79,6 +88,7 @@ class Destinations:
         self._progress = progress
         self._log = log
         self._opened: dict[str, Destination] = {}
+        self._lookups: list[Lookups] = []
 
     def open(self, stream: Stream) -> Destination:
         """Return the table of a stream; make it when it is missing.
@@ -109,6 +119,28 @@ class Destinations:
         destination.streams[stream.name] = stream.source
         return destination
 
+    @cached_property
+    def shared(self) -> bool:
+        """Whether worker processes may write to the tables too."""
+        settings = self._settings
+        if settings.dry_run or settings.batch_root is None or settings.processes == 1:
+            return False
+        from dynamodb_core.processes import can_share  # noqa: PLC0415 - seldom wanted
+
+        able = can_share()
+        if not able:
+            self._log.info("One process: this system has no semaphores for several")
+        return able
+
+    def look_at_capacity(self) -> None:
+        """See now and then whether the tables' capacity has changed; never waits."""
+        for look in self._lookups:
+            look()
+
+    def budgets(self) -> dict[str, Budgets]:
+        """Return the budgets of every open table, by its name."""
+        return {name: each.budgets for name, each in self._opened.items()}
+
     def close(self) -> None:
         """Stop all writers; what still waits is abandoned."""
         for destination in self._opened.values():
@@ -123,8 +155,27 @@ class Destinations:
         )
 
     def _open(self, stream: Stream, name: str) -> Destination:
-        setting = self._settings.write_capacity
-        rate: float | None
+        table, made = self._table(stream, name)
+        if self._settings.dry_run:
+            return Destination(table, Budgets(None), Rehearsal(table, self._progress))
+        pace = Pace(self._wire, table, self._settings, made=made)
+        budgets = pace.budgets(self._log, self._cells(), self._purse)
+        self._progress.follow(f"table {name}", budgets.table)
+        for index, budget in budgets.indexes.items():
+            self._progress.follow(f"index {index} of {name}", budget)
+        self._lookups.append(pace.lookups(budgets, self._log))
+        self._wire.watch(name, budgets.throttled)
+        writer = Writer(
+            self._wire,
+            table,
+            budgets=budgets,
+            progress=self._progress,
+            workers=self._settings.write_workers,
+        )
+        return Destination(table, budgets, writer)
+
+    def _table(self, stream: Stream, name: str) -> tuple[Table, bool]:
+        """Return the table of a stream, and whether this run has made it."""
         try:
             table = tables.describe(self._wire, name)
         except TableNotFound as error:
@@ -132,36 +183,45 @@ class Destinations:
                 raise TableNotFound(
                     error.message, "Create it, or let the target do so: create_tables"
                 ) from error
-            table = self._create(stream, name)
-            rate, reason = setting, "as write_capacity says" if setting else "a table of this run"
-        else:
-            self._refuse_source(stream, table)
-            check_key(stream, table)
-            if not table.active:
-                table = tables.wait_until_active(self._wire, name)
-            rate, reason = capacity.choose_rate(setting, table, "write")
-            self._log.info(
-                "Stream %s goes to table %s (account %s, region %s), key %s, %s",
-                stream.name,
-                name,
-                table.account or "unknown",
-                table.region or self._wire.region,
-                table.key,
-                _billing(table),
-            )
-        limit = "unlimited" if rate is None else f"{rate:,g} units a second"
-        self._log.info("Write capacity of table %s: %s (%s)", name, limit, reason)
-        writer = Writer(
-            self._wire,
-            table,
-            budget=capacity.Budget(rate),
-            progress=self._progress,
-            workers=self._settings.write_workers,
+            return self._create(stream, name), True
+        self._refuse_source(stream, table)
+        check_key(stream, table)
+        if not table.active:
+            table = tables.wait_until_active(self._wire, name)
+        self._log.info(
+            "Stream %s goes to table %s (account %s, region %s), key %s, %s",
+            stream.name,
+            name,
+            table.account or "unknown",
+            table.region or self._wire.region,
+            table.key,
+            _billing(table),
         )
-        return Destination(table, writer)
+        return table, False
+
+    @cached_property
+    def _purse(self) -> Purse | None:
+        """What pays for all that is written; None where nobody counts."""
+        settings = self._settings
+        if settings.max_cost is None:
+            return None
+        price = settings.prices.unit("write")
+        return Purse(settings.max_cost, price, cells=self._cells()(prices.CELLS))
+
+    def _cells(self) -> Callable[[int], Cells]:
+        """Return what makes room for the numbers of a budget, where all who write can reach them."""
+        if not self.shared:
+            return own_cells
+        from dynamodb_core.processes import shared_cells  # noqa: PLC0415 - seldom wanted
+
+        return shared_cells
 
     def _create(self, stream: Stream, name: str) -> Table:
-        table = tables.create(self._wire, name, new_key(stream, name))
+        key = new_key(stream, name)
+        if self._settings.dry_run:
+            self._log.info("Would create table %s for stream %s, key %s", name, stream.name, key)
+            return Table(name, "", "", key, billing="PAY_PER_REQUEST")
+        table = tables.create(self._wire, name, key)
         self._log.info(
             "Created table %s (account %s, region %s) for stream %s, key %s, %s",
             name,

@@ -17,15 +17,17 @@ import orjson
 from dynamodb_core import numbers, restore
 from dynamodb_core.errors import DataError
 from target_dynamodb.attributes import Attributes
+from target_dynamodb.compiled import compiled
 from target_dynamodb.kinds import kind
 from target_dynamodb.verbatim import Verbatim
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Mapping, Sequence
 
     from dynamodb_core.encode import TypedValue
     from dynamodb_core.layouts import Binary
     from dynamodb_core.table import Key
+    from target_dynamodb.compiled import Compiled
     from target_dynamodb.source import Source
 
     Write = tuple[Hashable, bytes, bool]
@@ -93,9 +95,20 @@ class Encoder:
         self._attributes = Attributes(
             kinds, keys=self._keys, apart=self._apart, keep_nulls=source is not None
         )
-        self._verbatim: Verbatim | None = None
+        self._short: Sequence[Verbatim | Compiled] = ()
         if source is not None and source.item_format == "dynamodb_json":
-            self._verbatim = Verbatim(key, source.item_field, self._binary)
+            self._short = (Verbatim(key, source.item_field, self._binary),)
+        elif source is None or source.item_format == "plain":
+            reserved = source.reserved if source else ""
+            marking = DELETED_AT if self._marks_deletion else ""
+            self._short = compiled(
+                self._attributes.columns(),
+                self._keys,
+                skipped=self._apart - {reserved, marking},
+                absent=marking,
+                reserved=reserved,
+                keep_nulls=source is not None,
+            )
 
     def encode_json(self, record: msgspec.Raw) -> Write:
         """Make a write of a record's JSON.
@@ -108,8 +121,8 @@ class Encoder:
             DataError: The record cannot be written; stream, key and path are named.
             msgspec.DecodeError: It is not a JSON object.
         """
-        if self._verbatim is not None:
-            write = self._verbatim.write(record)
+        for road in self._short:
+            write = road.write(record)
             if write is not None:
                 return write
         return self.encode(_decode(record))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import time
@@ -14,7 +13,7 @@ import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
 from dynamodb_core.errors import DataError
-from target_dynamodb import intake
+from target_dynamodb import exact, intake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,7 +30,6 @@ class _Line(msgspec.Struct, gc=False):
 
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class MessageReader(GenericSingerReader[bytes]):
@@ -113,8 +111,8 @@ class MessageReader(GenericSingerReader[bytes]):
         """
         try:
             message = _decode_exactly(line)
-        except _UNREADABLE as error:
-            message = _reread(line)
+        except exact.UNREADABLE as error:
+            message = exact.reread(line)
             if message is None:
                 raise self._broken(line, f"is no JSON: {error}") from error
         if not isinstance(message, dict):
@@ -141,7 +139,7 @@ class MessageReader(GenericSingerReader[bytes]):
                     if road is not None:
                         road(message.record)
                         records += 1
-                except _UNREADABLE:
+                except exact.UNREADABLE:
                     road = None  # the slow way finds the words for what is wrong
                 if road is None and line.strip():
                     self._dispatch(line, callbacks, counts)
@@ -179,8 +177,8 @@ class MessageReader(GenericSingerReader[bytes]):
     def _check_whole(self, line: bytes) -> None:
         try:
             _decode_exactly(line)
-        except _UNREADABLE as error:
-            if _reread(line) is None:
+        except exact.UNREADABLE as error:
+            if exact.reread(line) is None:
                 self._lines += 1
                 raise self._broken(
                     line,
@@ -195,14 +193,6 @@ class MessageReader(GenericSingerReader[bytes]):
             f"Line {self._lines} of the input {what}: {shown}{more}",
             hint or "Feed the target with the output of a Singer tap, and with nothing else",
         )
-
-
-def _reread(line: bytes) -> Any:
-    """Decode with the standard library, which lets NaN, Infinity and lone surrogates through."""
-    try:
-        return json.loads(line, parse_float=Decimal, parse_constant=Decimal)
-    except (ValueError, RecursionError):
-        return None
 
 
 def parts(message: dict[str, Any], kind: str, *names: str) -> list[Any]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dynamodb_core import workers
 from dynamodb_core.errors import ConfigError
+from dynamodb_core.prices import COST_PROPERTIES, Prices
+from dynamodb_core.rates import Asked
 from dynamodb_core.settings import AWS_PROPERTIES, AwsSettings
 from target_dynamodb import naming
 
@@ -47,6 +51,17 @@ CONFIG_SCHEMA: dict[str, Any] = {
                 "for a table that this run created or that names neither."
             ),
         },
+        "write_capacity_percent": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": 100,
+            "title": "Write capacity in percent",
+            "description": (
+                "The same in percent of what a table and each of its global indexes have: "
+                "provisioned, or as their on-demand maximum, or else as the account's limit for a "
+                "table. Goes instead of write_capacity."
+            ),
+        },
         "write_workers": {
             "type": ["integer", "null"],
             "minimum": 1,
@@ -54,6 +69,25 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "default": WORKERS,
             "title": "Write workers",
             "description": "How many requests of 25 items are on their way to a table at once.",
+        },
+        "batch_root": {
+            "type": ["string", "null"],
+            "title": "Folder of BATCH files",
+            "description": (
+                "Folder below which the files of BATCH messages are read; all others are refused. "
+                "Files that tap-dynamodb wrote are removed when DynamoDB has acknowledged their "
+                "records, other files stay. Left out, BATCH messages are refused."
+            ),
+        },
+        "processes": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "title": "Processes",
+            "description": (
+                "Worker processes that load files of BATCH messages side by side, each with "
+                "write_workers of its own. Left out, one for each core. Records that come as lines "
+                "are written by the one process that reads them."
+            ),
         },
         "create_tables": {
             "type": ["boolean", "null"],
@@ -73,6 +107,17 @@ CONFIG_SCHEMA: dict[str, Any] = {
                 "it. Every item that changed since it was read is then overwritten by its old self."
             ),
         },
+        "dry_run": {
+            "type": ["boolean", "null"],
+            "default": False,
+            "title": "Dry run",
+            "description": (
+                "Write nothing: encode and check every record, name those that DynamoDB would refuse, "
+                "and say how many write units the load would cost. No table is created, no STATE handed "
+                "on, no BATCH file removed. The exit code is 1 when a record would be refused."
+            ),
+        },
+        **COST_PROPERTIES,
         **AWS_PROPERTIES,
         "validate_records": {
             "type": ["boolean", "null"],
@@ -115,19 +160,40 @@ class Settings:
         table_name: Pattern of table names; None is the source table's name or the stream's.
         table_names: Patterns by stream.
         write_capacity: Units a second; None chooses carefully.
+        write_capacity_percent: The same in percent.
         write_workers: Requests on their way at once, per table.
+        batch_root: Below which folder files are read; None refuses BATCH messages.
+        processes: Worker processes that load files.
         create_tables: Whether missing tables are made.
         allow_same_table: Whether the stream's own table may be written.
+        dry_run: Whether nothing is written.
+        max_cost: What the run may cost; None where nobody counts.
+        prices: What units cost.
         aws: Where the service is and who asks.
     """
 
     table_name: str | None = None
     table_names: Mapping[str, str] = field(default_factory=dict)
     write_capacity: int | None = None
+    write_capacity_percent: int | None = None
     write_workers: int = WORKERS
+    batch_root: Path | None = None
+    processes: int = field(default_factory=workers.cores)
     create_tables: bool = True
     allow_same_table: bool = False
+    dry_run: bool = False
+    max_cost: float | None = None
+    prices: Prices = field(default_factory=Prices)
     aws: AwsSettings = field(default_factory=AwsSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse settings that contradict each other."""
+        _ = self.pace
+
+    @property
+    def pace(self) -> Asked:
+        """What they ask of a table's write capacity."""
+        return Asked("write", self.write_capacity, self.write_capacity_percent)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -149,13 +215,21 @@ class Settings:
                     "A pattern may hold {stream} and {table}",
                 )
         create_tables = config.get("create_tables")
+        batch_root = config.get("batch_root")
+        max_cost = config.get("max_cost") or None
         return cls(
             table_name=table_name,
             table_names=table_names,
             write_capacity=config.get("write_capacity"),
+            write_capacity_percent=config.get("write_capacity_percent"),
             write_workers=config.get("write_workers") or WORKERS,
+            batch_root=Path(batch_root).expanduser() if batch_root else None,
+            processes=config.get("processes") or workers.cores(),
             create_tables=True if create_tables is None else bool(create_tables),
             allow_same_table=bool(config.get("allow_same_table")),
+            dry_run=bool(config.get("dry_run")),
+            max_cost=None if max_cost is None else float(max_cost),
+            prices=Prices.of(config.get("prices")),
             aws=AwsSettings.from_config(config),
         )
 

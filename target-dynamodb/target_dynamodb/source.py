@@ -18,6 +18,23 @@ TYPE_ANNOTATION = "x-dynamodb-type"
 FORMATS = ("plain", "packed", "dynamodb_json")
 
 
+def check_schema(stream: str, schema: Any, keys: Any) -> None:
+    """Check the form of a SCHEMA message.
+
+    Args:
+        stream: Its stream's name.
+        schema: Its JSON Schema.
+        keys: Its key properties.
+
+    Raises:
+        DataError: There are no properties, or the keys are no list of names.
+    """
+    if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
+        raise DataError(f"The SCHEMA of stream {stream} has no properties", "Look at the tap")
+    if not isinstance(keys, list) or not all(isinstance(name, str) for name in keys):
+        raise DataError(f"The key properties of stream {stream} are no list of names")
+
+
 @dataclass(frozen=True)
 class Source:
     """The table that a stream came from, as the tap annotated it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.exceptions import (
@@ -21,15 +21,22 @@ from singer_sdk.target_base import Target
 from dynamodb_core.errors import ConfigError, DataError, Error
 from dynamodb_core.progress import Progress
 from dynamodb_core.settings import discreet
-from target_dynamodb import mapping, output
+from target_dynamodb import output
+from target_dynamodb.batch import Batch
+from target_dynamodb.course import Course, Leg
 from target_dynamodb.destinations import Destinations
+from target_dynamodb.duties import Duties
 from target_dynamodb.ending import DRAIN_SECONDS, Ending
+from target_dynamodb.files import Files
 from target_dynamodb.reader import MessageReader, parts
+from target_dynamodb.rehearsal import Refusals
 from target_dynamodb.settings import CONFIG_SCHEMA, Settings
 from target_dynamodb.sinks import DynamoDBSink
-from target_dynamodb.source import Source
+from target_dynamodb.source import Source, check_schema
+from target_dynamodb.states import States
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from types import FrameType
 
     import click
@@ -39,15 +46,9 @@ if TYPE_CHECKING:
 
     from dynamodb_core.wire import Wire
 
-STATE_SECONDS = 2.0
-"""How long a STATE may wait before everything that it speaks of is drained and it is handed on."""
-
-LOOK_SECONDS = 1.0
-"""Between two looks at the clock's duties while messages come in."""
-
 
 class RecordBeforeSchema(DataError, RecordsWithoutSchemaException):
-    """A RECORD came before its SCHEMA: our error and the SDK's at once."""
+    """Records came before its SCHEMA: our error and the SDK's at once."""
 
 
 class TargetDynamoDB(Target):
@@ -58,6 +59,7 @@ class TargetDynamoDB(Target):
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_SCHEMA
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
+        PluginCapabilities.BATCH,
         PluginCapabilities.STREAM_MAPS,
         PluginCapabilities.FLATTENING,
         PluginCapabilities.STRUCTURED_LOGGING,
@@ -86,15 +88,16 @@ class TargetDynamoDB(Target):
         )
         self.max_parallelism = 1  # the writers have their own threads
         self.settings = Settings.from_config(self.config)
-        self.progress = Progress("Written")
-        self._sources: dict[str, Source | None] = {}
+        self.progress = Progress("Dry run" if self.settings.dry_run else "Written")
         self._schemas: dict[str, str] = {}
+        self._courses: dict[str, Course] = {}
         self._versions_ignored: set[str] = set()
-        self._throttles = 0
-        self._state_due: float | None = None
+        self.refusals = Refusals(self.logger)
+        self._states = States()
         self._printed_state: dict[str, Any] | None = None
-        self.message_reader.on_alarm = self._look
-        self.message_reader.on_idle = self._settle_and_look
+        self._duties = Duties(self.message_reader, drain=self._drain, look=self._look)
+        self.message_reader.on_alarm = self._duties.look
+        self.message_reader.on_idle = self._idle
 
     @cached_property
     def wire(self) -> Wire:
@@ -107,6 +110,18 @@ class TargetDynamoDB(Target):
     def destinations(self) -> Destinations:
         """The tables that are written."""
         return Destinations(self.settings, self.wire, progress=self.progress, log=self.logger)
+
+    @cached_property
+    def files(self) -> Files:
+        """The files of BATCH messages."""
+        return Files.of(
+            self.settings,
+            self.destinations,
+            self._states,
+            progress=self.progress,
+            stopped=self._stopped,
+            loaded=self._count_loaded,
+        )
 
     # From the command line to the last acknowledgement
 
@@ -171,7 +186,7 @@ class TargetDynamoDB(Target):
             SystemExit: A signal ended the run, with 128 and its number.
         """
         self._ending.begin()
-        self._set_alarm()
+        self._duties.begin()
         try:
             self.listen(file_input)
         except (Error, SingerSDKError, SingerError):
@@ -179,6 +194,8 @@ class TargetDynamoDB(Target):
                 self._settle()
             raise
         finally:
+            if "files" in self.__dict__:
+                self.files.close()
             if "destinations" in self.__dict__:
                 self.destinations.close()
 
@@ -196,13 +213,15 @@ class TargetDynamoDB(Target):
                 DRAIN_SECONDS,
             )
         try:
+            self._finish_files()
             super().process_endofpipe()
         except Error as error:
             if not stopped_by:
                 raise
             self.logger.error("%s", error)  # noqa: TRY400 - a line, not a traceback
-        self._count_throttles()
         self.logger.info("%s", self.progress.summary())
+        if self.settings.dry_run:
+            self.refusals.conclude(self.progress, self.settings.prices)
         self._ending.leave()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -230,69 +249,68 @@ class TargetDynamoDB(Target):
         sink of the old one is finished.
         """
         stream, schema = parts(message_dict, "SCHEMA", "stream", "schema")
-        if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
-            raise DataError(f"The SCHEMA of stream {stream} has no properties", "Look at the tap")
         keys = message_dict.get("key_properties") or []
-        if not isinstance(keys, list) or not all(isinstance(name, str) for name in keys):
-            raise DataError(f"The key properties of stream {stream} are no list of names")
+        check_schema(stream, schema, keys)
         said = serialize_json([schema, keys])
         if self._schemas.get(stream) == said:
             return
         if stream in self._schemas:
             self._settle()
-        source = self._sources[stream] = Source.from_schema(stream, schema)
+        source = Source.from_schema(stream, schema)
         super()._process_schema_message(message_dict)
         self._schemas[stream] = said
         for retired in self._sinks_to_clear:
             retired.clean_up()
         self._sinks_to_clear.clear()
+        self._courses[stream] = self._open_course(stream, source, schema["properties"])
+        self._lay_road(stream)
+
+    def _open_course(self, stream: str, source: Source | None, properties: Any) -> Course:
+        legs = []
         for stream_map in self.mapper.stream_maps[stream]:
             if not isinstance(stream_map, RemoveRecordTransform):
-                self._sink(stream_map.stream_alias).open(source)
-        self._lay_road(stream)
+                sink = self._sinks_active[stream_map.stream_alias]
+                assert isinstance(sink, DynamoDBSink)
+                sink.open(source)
+                legs.append(Leg(stream_map, sink))
+        as_they_are = all(
+            type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled
+            for stream_map in self.mapper.stream_maps[stream]
+        )
+        drain = self.drain_one
+        return Course(stream, source, properties, legs, as_they_are=as_they_are, drain=drain)
 
     def _lay_road(self, stream: str) -> None:
         """Let the reader hand records straight to their sink, where nothing asks for the SDK."""
         self.message_reader.roads.pop(stream, None)
-        stream_map, *others = self.mapper.stream_maps[stream]
-        sink = self._sink(stream_map.stream_alias)
-        identity = type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled
-        if identity and sink.direct and not others:
-            self.message_reader.roads[stream] = sink.road()
-
-    def _sink(self, stream: str) -> DynamoDBSink:
-        sink = self._sinks_active[stream]
-        assert isinstance(sink, DynamoDBSink)
-        return sink
+        direct = self._courses[stream].direct
+        if direct is not None:
+            self.message_reader.roads[stream] = direct.road()
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         """Take a RECORD message through its stream maps."""
         stream, record = parts(message_dict, "RECORD", "stream", "record")
-        if stream not in self._schemas:
-            raise RecordBeforeSchema(
-                f"A RECORD of stream {stream} came before its SCHEMA",
-                "The tap must send a SCHEMA first; look at its output",
-            )
+        course = self._course(stream, "RECORD")
         if not isinstance(record, dict):
             raise DataError(f"A RECORD of stream {stream} is no JSON object", "Look at the tap")
-        source = self._sources[stream]
-        reserved = source.reserved if source else None
-        for stream_map in self.mapper.stream_maps[stream]:
-            transformed = mapping.through(stream_map, stream, record, reserved)
-            if transformed is None:
-                continue
-            sink = self._sink(stream_map.stream_alias)
-            sink.take(transformed, message_dict)
-            if sink.batch_size_rows and sink.is_full:
-                self.drain_one(sink)
+        if self._states.waiting:
+            self.files.wait_for(course.tables)
+            self._lay_road(stream)
+        course.hand_over(course.make(message_dict, record))
+
+    def _course(self, stream: str, kind: str) -> Course:
+        if stream not in self._courses:
+            raise RecordBeforeSchema(
+                f"A {kind} of stream {stream} came before its SCHEMA",
+                "The tap must send a SCHEMA first; look at its output",
+            )
+        return self._courses[stream]
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         """Take a STATE message; it is handed on within seconds, and when it is true."""
         parts(message_dict, "STATE", "value")
-        super()._process_state_message(message_dict)
-        if self._state_due is None:
-            self._state_due = time.monotonic() + STATE_SECONDS
-            self._set_alarm()
+        self._states.add(message_dict["value"])
+        self._advance()
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         """Drain at an ACTIVATE_VERSION message, and leave older items as they are."""
@@ -305,66 +323,77 @@ class TargetDynamoDB(Target):
             )
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
-        """Refuse a BATCH message."""
-        (stream,) = parts(message_dict, "BATCH", "stream")
-        raise ConfigError(
-            f"Stream {stream} comes in BATCH messages, which this target does not read",
-            "Remove batch_config from the tap's configuration",
-        )
+        """Load the files of a BATCH message, or let worker processes do so."""
+        parts(message_dict, "BATCH", "stream", "encoding", "manifest")
+        course = self._course(message_dict["stream"], "BATCH")
+        batch = Batch.from_message(message_dict, course.json_columns)
+        direct, flush = course.direct, partial(self._flush, course.tables)
+        # Without keys of its own the stream has those of the table, which need not be distinct.
+        if direct and direct.key_properties and batch.distinct_keys and self.destinations.shared:
+            for stream, each in self._courses.items():
+                if each.tables & course.tables:  # its records wait for the files
+                    self.message_reader.roads.pop(stream, None)
+            self.files.load_beside(batch, direct.way, flush)
+        else:
+            self._drain()
+            self.files.load_here(batch, course.road(message_dict), course.tables, flush)
+
+    def _flush(self, tables: Collection[str]) -> None:
+        """Return when what this process has written to some tables is acknowledged."""
+        for sink in self._sinks_active.values():
+            if isinstance(sink, DynamoDBSink) and sink.table in tables:
+                self.drain_one(sink)
+
+    def _count_loaded(self, stream: str, records: int) -> None:
+        """Count the records of an acknowledged file, after which a STATE may have become true."""
+        for sink in self._courses[stream].sinks:
+            sink.count(records)
+        self._advance()
 
     # Acknowledgements and STATE
 
     def _write_state_message(self, state: dict[str, Any]) -> None:
-        """Hand on a STATE, each once, with its numbers as they came."""
-        if self._latest_state is self._printed_state:
+        """Hand on a STATE, each once, with its numbers as they came; none of a dry run."""
+        if self._latest_state is self._printed_state or self.settings.dry_run:
             return
         output.write_line(serialize_json(state))
         self._printed_state = self._latest_state
 
+    def _advance(self) -> None:
+        """Go on to the newest STATE before which no file waits."""
+        state = self._states.take()
+        if state is not None:
+            super()._process_state_message({"value": state})
+            self._duties.state_came()
+
     def _settle(self) -> None:
         """Wait until everything read so far is acknowledged; hand on the STATE."""
-        self._state_due = None
-        self.drain_all()
-        self._set_alarm()
+        self._finish_files()
+        self._drain()
 
-    def _settle_and_look(self) -> None:
-        """Settle while the input is silent."""
-        if self._state_due is not None or any(s.current_size for s in self._sinks_active.values()):
-            self._settle()
-        self._say_progress()
+    def _finish_files(self) -> None:
+        if "files" in self.__dict__:
+            self.files.finish()
+
+    def _drain(self) -> None:
+        """Wait for what this process has written; hand on the newest STATE that is true."""
+        self.drain_all()
+        self._duties.drained()
+
+    def _idle(self) -> None:
+        """Drain while the input is silent."""
+        self._duties.idle(unsettled=any(s.current_size for s in self._sinks_active.values()))
+
+    def _stopped(self) -> bool:
+        """Do what the clock asks for, in the middle of a file; return whether the run is to end."""
+        if time.monotonic() >= self.message_reader.alarm:
+            self._duties.look()
+        return bool(self._ending.signal_name)
 
     def _look(self) -> None:
-        """Do what the clock asks for, while messages come in."""
-        if self._state_due is not None and self._state_due <= time.monotonic():
-            self._settle()
-        self._say_progress()
-        self._set_alarm()
-
-    def _set_alarm(self) -> None:
-        next_look = time.monotonic() + LOOK_SECONDS
-        due = next_look if self._state_due is None else min(next_look, self._state_due)
-        self.message_reader.alarm = due
-
-    def _say_progress(self) -> None:
+        if "files" in self.__dict__:
+            self.files.poll()
+        if "destinations" in self.__dict__:
+            self.destinations.look_at_capacity()
         if self.progress.due():
-            self._count_throttles()
             self.logger.info("%s", self.progress.line())
-
-    def _count_throttles(self) -> None:
-        if "wire" in self.__dict__:
-            seen = self.wire.throttles
-            self.progress.add(throttles=seen - self._throttles)
-            self._throttles = seen
-
-
-def command() -> None:
-    """Run the command line.
-
-    Raises:
-        Error: Something failed that the user can do something about.
-        SystemExit: The command ended by itself.
-    """
-    try:
-        TargetDynamoDB.cli()
-    except (SingerSDKError, SingerError) as error:
-        raise Error(" ".join(str(error).split()).rstrip(".") or type(error).__name__) from error

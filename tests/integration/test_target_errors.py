@@ -58,8 +58,11 @@ BAD_INPUT: dict[str, tuple[list[Message | str], str]] = {
         "DynamoDB refuses the item with key b",
     ),
     "a batch message": (
-        [*GOOD, {"type": "BATCH", "stream": "orders", "encoding": {}, "manifest": []}],
-        "batch_config",
+        [
+            *GOOD,
+            {"type": "BATCH", "stream": "orders", "encoding": {"format": "jsonl"}, "manifest": []},
+        ],
+        "batch_root",
     ),
 }
 
