@@ -6,6 +6,7 @@ whether anybody uses them or not.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,7 +27,8 @@ for on-demand capacity")."""
 
 COST_PROPERTIES: dict[str, dict[str, Any]] = {
     "max_cost": {
-        "type": ["number", "null"],
+        "type": ["string", "number", "null"],  # Meltano cannot set fractions in the environment
+        "pattern": "^[0-9]*[.]?[0-9]+$",
         "exclusiveMinimum": 0,
         "title": "Highest cost",
         "description": (
@@ -72,24 +74,22 @@ class Prices:
     dated: str = DATED
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Prices:
-        """Read the setting `prices` of a configuration that fits `COST_PROPERTIES`."""
-        given = config.get("prices") or {}
+    def of(cls, given: Mapping[str, Any] | None) -> Prices:
+        """Read the setting `prices`, as `COST_PROPERTIES` has it."""
+        given = given or {}
         return cls(
             float(given.get("read_per_million", READ_PER_MILLION)),
             float(given.get("write_per_million", WRITE_PER_MILLION)),
             "" if given else DATED,
         )
 
-    def of(self, units: float, kind: Literal["read", "write"]) -> float:
-        """Return what units cost.
+    def unit(self, kind: Literal["read", "write"]) -> float:
+        """Return what a unit costs.
 
         Args:
-            units: Request units.
-            kind: Whether they are for reading or for writing.
+            kind: Whether it is for reading or for writing.
         """
-        per_million = self.read_per_million if kind == "read" else self.write_per_million
-        return units * per_million / 1_000_000
+        return (self.read_per_million if kind == "read" else self.write_per_million) / 1_000_000
 
 
 _SPENT = 0
@@ -98,54 +98,59 @@ CELLS = 1
 
 
 class Purse:
-    """What a run may spend, shared by all that its workers call.
+    """What a run may spend on units of one kind, shared by all that its workers call.
 
     Args:
         most: The most that may be spent.
+        unit_price: What a unit costs, in the same currency.
         cells: Where it keeps its `CELLS` numbers, for processes to share.
     """
 
-    def __init__(self, most: float, *, cells: Cells | None = None) -> None:
+    def __init__(self, most: float, unit_price: float, *, cells: Cells | None = None) -> None:
         self.most = most
+        self.unit_price = unit_price
         self._values, self._lock = cells or own_cells(CELLS)
 
     @property
     def spent(self) -> float:
-        """What has been spent, calls that are under way included as they were estimated."""
+        """What has been spent; calls that are under way are included as they were estimated."""
         with self._lock:
             return self._values[_SPENT]
 
-    def take(self, cost: float) -> None:
-        """Take out what a call will probably cost.
+    def take(self, units: float) -> None:
+        """Pay for a call before it goes out.
 
         Args:
-            cost: In the currency of `most`.
+            units: What it will probably consume.
 
         Raises:
             CostExceeded: There is not as much left.
         """
+        cost = units * self.unit_price
         with self._lock:
             spent = self._values[_SPENT]
             if spent + cost > self.most:
                 raise CostExceeded(
                     f"The run has cost about {money(spent)}, and its next call would exceed "
                     f"max_cost, {money(self.most)}",
-                    "What was acknowledged stays: raise max_cost and run again with the last state "
-                    "to go on",
+                    "What is done stays done: raise max_cost, and run again with the last state to "
+                    "go on",
                 )
             self._values[_SPENT] = spent + cost
 
-    def settle(self, expected: float, cost: float) -> None:
-        """Replace what a call was expected to cost by what it did cost.
+    def settle(self, expected: float, consumed: float) -> None:
+        """Replace what a call was expected to consume by what it did consume.
 
         Args:
             expected: What `take` was given for it.
-            cost: What it has cost.
+            consumed: Capacity units as DynamoDB reports them.
         """
         with self._lock:
-            self._values[_SPENT] += cost - expected
+            self._values[_SPENT] += (consumed - expected) * self.unit_price
 
 
 def money(amount: float) -> str:
     """Return an amount in few digits, for example `12.40` or `0.00031`."""
-    return f"{amount:,.2f}" if amount >= 1 else f"{amount:.2g}"
+    if amount >= 1 or amount <= 0:
+        return f"{amount:,.2f}"
+    return f"{amount:.{1 - math.floor(math.log10(amount))}f}"
