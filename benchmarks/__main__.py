@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import report
+from benchmarks.batch import batches
 from benchmarks.client import FORMATS, Bench, Scale
 from benchmarks.measure import ROOT, BenchmarkError
 from benchmarks.memory import MIX, memory
 from benchmarks.mixes import MIXES
 from benchmarks.pair import pairs
+from benchmarks.scaling import scaling
+from benchmarks.whole import wholes
 from demo import guard
 from tests.engines.pages import Pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+PARTS = ("tap", "target", "pair", "memory", "scaling", "batch", "whole")
 PAGE = ROOT / "docs" / "performance.md"
 
 WHOLE = Scale(
@@ -32,6 +36,9 @@ WHOLE = Scale(
     pair_items={"flat": 20_000, "nested": 4_000},
     memory_pages=(2, 808),  # ten thousand items and five million
     many_segments=10_000,
+    scaling_pages=800,
+    batch_pages=80,
+    whole_pages=480,  # three million items
 )
 QUICK = Scale(
     mixes=("flat", "nested"),
@@ -42,6 +49,9 @@ QUICK = Scale(
     pair_items={"flat": 3_000},
     memory_pages=(2, 81),
     many_segments=1_000,
+    scaling_pages=96,
+    batch_pages=16,
+    whole_pages=64,
 )
 
 
@@ -51,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a look, in less than a minute")
     parser.add_argument("--markdown", action="store_true", help=f"put the figures into {PAGE.name}")
     parser.add_argument("--rounds", type=int, help="how often each program runs")
-    parser.add_argument("--only", choices=("tap", "target", "pair", "memory"), help="one part")
+    parser.add_argument("--only", choices=PARTS, help="one part")
     options = parser.parse_args(arguments)
     scale = QUICK if options.quick else WHOLE
     if options.rounds:
@@ -61,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         bench = Bench(scale, Path(folder), _say)
         try:
-            if options.only != "memory":
+            if options.only in (None, "tap", "target"):
                 bench.measure_start_up()
             parts: dict[str, tuple[str, Callable[[], report.Table]]] = {
                 "tap": (
@@ -77,6 +87,18 @@ def main(arguments: list[str] | None = None) -> int:
                     lambda: report.comparison(pairs(bench)),
                 ),
                 "memory": ("The tap's memory", lambda: report.memory(memory(bench))),
+                "scaling": (
+                    "The tap in two processes against one, start-up left out",
+                    lambda: report.comparison(scaling(bench)),
+                ),
+                "batch": (
+                    "The target on BATCH files in two processes against one, start-up left out",
+                    lambda: report.comparison(batches(bench)),
+                ),
+                "whole": (
+                    "`meltano run` from the stub, start-up left out",
+                    lambda: report.comparison(wholes(bench)),
+                ),
             }
             tables = [
                 (title, measure())

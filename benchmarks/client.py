@@ -41,6 +41,9 @@ class Scale:
         pair_items: Items that the pair moves on the real engine, by mix.
         memory_pages: Pages of 1 MB of the short and of the long table whose scan's memory is taken.
         many_segments: Into how many segments the long one is divided once more.
+        scaling_pages: Pages of 1 MB of the table that one process reads, and two.
+        batch_pages: Pages of 1 MB whose items lie in the files that one process loads, and two.
+        whole_pages: Pages of 1 MB that move through `meltano run`.
     """
 
     mixes: Sequence[str]
@@ -51,6 +54,9 @@ class Scale:
     pair_items: Mapping[str, int]
     memory_pages: tuple[int, int]
     many_segments: int
+    scaling_pages: int
+    batch_pages: int
+    whole_pages: int
 
 
 class Bench:

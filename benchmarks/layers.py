@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from botocore.credentials import Credentials
 
 from benchmarks import report
 from benchmarks.client import TAP
@@ -24,6 +25,7 @@ from benchmarks.measure import run
 from benchmarks.mixes import MIXES
 from demo import guard
 from dynamodb_core import batches
+from dynamodb_core.budgets import Budgets, Consumed
 from dynamodb_core.capacity import Budget
 from dynamodb_core.converter import Converter
 from dynamodb_core.layouts import Columns
@@ -32,6 +34,7 @@ from dynamodb_core.plan import ReadPlan
 from dynamodb_core.progress import Progress
 from dynamodb_core.scan import read_page
 from dynamodb_core.settings import AwsSettings
+from dynamodb_core.signing import Scope, Signer
 from dynamodb_core.table import Key, Table
 from dynamodb_core.wire import BotoWire
 from dynamodb_core.writer import Writer
@@ -44,9 +47,15 @@ from tests.engines import stub
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynamodb_core.throttling import Throttle
+
 PAGES = 8
 ROUNDS = 5
 KEY = Key(("id",), ("S",))
+SIGNED = {
+    "content-type": "application/x-amz-json-1.0",
+    "x-amz-target": "DynamoDB_20120810.BatchWriteItem",
+}
 
 
 class Canned:
@@ -64,6 +73,11 @@ class Canned:
         del operation, body, table
         self._next += 1
         return self._answers[(self._next - 1) % len(self._answers)]
+
+    def watch(self, table: str, listener: Callable[[Throttle], object]) -> Callable[[], None]:
+        """Do nothing, as nothing is throttled."""
+        del table, listener
+        return lambda: None
 
 
 class Layers:
@@ -142,16 +156,22 @@ class Layers:
         writes = self.measure(
             "target: records to items, plain", lambda: [*map(encoder.encode_json, raws)]
         )
-        self.measure("target: batches, handed to threads", lambda: write(writes))
-        puts = [batches.put(body) for _, body, _ in writes]
-        requests = [
-            batches.request(stub.SINK, dict(enumerate(puts[first : first + batches.MOST_WRITES])))
-            for first in range(0, len(puts), batches.MOST_WRITES)
-        ]
-        wire = BotoWire(AwsSettings.from_config(engine.config()))
+        requests = self.measure("target: writes to requests", lambda: pack(writes))
+        self.measure("target: the same by a Writer and its threads", lambda: write(writes))
+        signer = Signer(engine.endpoint_url + "/", SIGNED, Scope(guard.REGION, "dynamodb"))
+        keys = Credentials(guard.ACCESS_KEY_ID, "secret")
         self.measure(
-            "target: BatchWriteItem",
+            "target: signing",
+            lambda: [signer.authorization(body, keys, signer.now()) for body in requests],
+        )
+        wire = BotoWire(AwsSettings.from_config(engine.config()))
+        answers = self.measure(
+            "target: BatchWriteItem, signed, sent and answered",
             lambda: [wire.call("BatchWriteItem", body, table=stub.SINK) for body in requests],
+        )
+        self.measure(
+            "target: answers to units",
+            lambda: [Consumed.of(orjson.loads(answer), 0.0) for answer in answers],
         )
 
 
@@ -166,11 +186,22 @@ def columns(items: list[Any]) -> Columns:
     return Columns(types=types, reserved="_dynamodb", open=True, limit=1000)
 
 
+def pack(writes: list[Any]) -> list[bytes]:
+    """Return the requests that writes fill."""
+    waiting: dict[Any, bytes] = {}
+    requests = []
+    for identity, body, _ in writes:
+        waiting[identity] = batches.put(body)
+        if len(waiting) == batches.MOST_WRITES:
+            requests.append(batches.request(stub.SINK, batches.take(waiting, set(), beside={})))
+    return requests
+
+
 def write(writes: list[Any]) -> None:
     """Hand writes to a writer whose calls cost nothing."""
     wire = Canned([b'{"UnprocessedItems":{}}'])
     table = Table(stub.SINK, "", "", KEY)
-    writer = Writer(wire, table, budget=Budget(None), progress=Progress("x"))
+    writer = Writer(wire, table, budgets=Budgets(None), progress=Progress("x"))
     for identity, body, _ in writes:
         writer.put(identity, body)
     writer.flush()

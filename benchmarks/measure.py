@@ -49,7 +49,12 @@ class Taken:
 
 
 def run(
-    command: list[str], folder: Path, *, source: Path | None = None, output: Path | None = None
+    command: list[str],
+    folder: Path,
+    *,
+    source: Path | None = None,
+    output: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Taken:
     """Run a command to its end and say what it took.
 
@@ -58,6 +63,7 @@ def run(
         folder: Where `stderr.log` goes.
         source: What it reads as standard input; nothing when None.
         output: Where its standard output goes; nowhere when None.
+        environment: The variables it finds; those of any test when None.
 
     Raises:
         BenchmarkError: It failed, or took too long.
@@ -76,7 +82,7 @@ def run(
             stdout=out,
             stderr=said,
             cwd=ROOT,
-            env=guard.environment(),
+            env=guard.environment() if environment is None else dict(environment),
             start_new_session=True,
         )
         end = threading.Timer(LONGEST_SECONDS, _kill, [process.pid])

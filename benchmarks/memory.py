@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from benchmarks.client import Bench
 
 MIX = "flat"
-FORMATS = ("plain", "dynamodb_json")
+PLAIN: dict[str, str | int] = {"item_format": "plain", "processes": 1}
+VARIANTS: dict[str, dict[str, str | int]] = {
+    "tap, plain": PLAIN,
+    "tap, plain, 2 processes": {"item_format": "plain", "processes": 2},
+    "tap, dynamodb_json": {"item_format": "dynamodb_json", "processes": 1},
+}
 
 
 @dataclass(frozen=True)
@@ -27,12 +32,14 @@ class Held:
 
     Attributes:
         peak: The most memory that was resident, in bytes.
+        largest: The most that one of its processes had.
         records: RECORD messages.
         states: STATE messages.
         largest_state: Bytes of the largest of these.
     """
 
     peak: int
+    largest: int
     records: int
     states: int
     largest_state: int
@@ -59,15 +66,14 @@ def memory(bench: Bench) -> list[Row]:
     short, long = bench.scale.memory_pages
     many = bench.scale.many_segments
     with stub.running(MIX, short) as few_items, stub.running(MIX, long) as many_items:
-        for item_format in FORMATS:
-            name = f"tap, {item_format}"
-            first = read(bench, few_items, item_format=item_format)
+        for name, settings in VARIANTS.items():
+            first = read(bench, few_items, **settings)
             rows.append(Row(name, first, None))
-            runs: dict[str, dict[str, str | int]] = {name: {"item_format": item_format}}
-            if item_format == FORMATS[0]:
-                runs[f"{name}, {many:,} segments"] = {"item_format": item_format, "segments": many}
-            for label, settings in runs.items():
-                held = read(bench, many_items, **settings)
+            runs = {name: settings}
+            if settings is PLAIN:
+                runs[f"{name}, {many:,} segments"] = {**settings, "segments": many}
+            for label, own in runs.items():
+                held = read(bench, many_items, **own)
                 rows.append(Row(label, held, held.peak - first.peak))
     return rows
 
@@ -92,16 +98,17 @@ def read(bench: Bench, source: stub.Stub, **settings: str | int) -> Held:
     return held
 
 
-def hold(command: list[str], folder: Path) -> Held:
+def hold(command: list[str], folder: Path, source: Path | None = None) -> Held:
     """Run a command that writes Singer messages, and say what it held.
 
     Args:
         command: The program and its arguments.
         folder: For files.
+        source: What it reads as standard input; nothing when None.
 
     Raises:
         BenchmarkError: It failed.
     """
     figures = folder / "peak.json"
-    run([sys.executable, "-m", "benchmarks.peak", *command], folder, output=figures)
+    run([sys.executable, "-m", "benchmarks.peak", *command], folder, source=source, output=figures)
     return Held(**json.loads(figures.read_text()))

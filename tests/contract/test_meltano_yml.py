@@ -16,6 +16,7 @@ from demo.engine import ROOT
 
 KINDS = {
     "string": "string",
+    "number": "string",  # beside a string: Meltano cannot take a fraction from the environment
     "integer": "integer",
     "boolean": "boolean",
     "array": "array",
@@ -53,7 +54,7 @@ def kind(schema: dict[str, Any]) -> str:
     if schema.get("format") == "date-time":
         return "date_iso8601"
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    [found] = [KINDS[name] for name in types if name != "null"]
+    [found] = {KINDS[name] for name in types if name != "null"}
     return found
 
 
@@ -81,3 +82,13 @@ def test_capabilities_are_the_plugins_own(group: str, name: str) -> None:
     capabilities = declared(group, name)["capabilities"]
     assert set(capabilities) <= set(about(name)["capabilities"])
     assert capabilities == sorted(capabilities)
+
+
+def test_the_batch_tap_writes_where_the_target_reads() -> None:
+    inherited = declared("extractors", "tap-dynamodb-batch")
+    assert inherited.keys() == {"name", "inherit_from", "config"}
+    assert inherited["inherit_from"] == "tap-dynamodb"
+    root = inherited["config"]["batch_config"]["storage"]["root"]
+    assert root == f"file://{declared('loaders', 'target-dynamodb')['config']['batch_root']}"
+    assert root.startswith("file://$MELTANO_PROJECT_ROOT/.meltano/")
+    assert "batch_config" not in declared("extractors", "tap-dynamodb").get("config", {})

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 STREAM_METHODS = {
     "_check_max_record_limit": ["self", "current_record_index"],
+    "_generate_record_messages": ["self", "record"],
     "_generate_schema_messages": ["self"],
     "_sync_records": ["self", "context", "write_messages"],
     "_write_activate_version_message": ["self", "full_table_version"],
@@ -122,6 +123,22 @@ def test_the_version_stands_on_the_records_of_the_sdks_road() -> None:
     here._stream_version = 7
     (message,) = here._generate_record_messages({"id": "x"})
     assert message.to_dict()["version"] == 7
+
+
+def test_a_record_goes_through_the_maps_on_its_way_to_a_file() -> None:
+    config = {"stream_maps": {"t": {"twice": "id + id", "__alias__": "mapped"}}}
+    tables = {"t": ScannedTable([RECORD])}
+    here = make(Account(tables).wire, {"tables": ["t"], **config}).streams["t"]
+    (message,) = here._generate_record_messages({"id": "x"})
+    assert (message.stream, message.record) == ("mapped", {"id": "x", "twice": "xx"})
+
+
+def test_a_stream_with_batch_config_is_synced_as_any_other() -> None:
+    """What `get_batch_config` returns decides: nothing, and the SDK's own BATCH stays out of it."""
+    source = inspect.getsource(Stream.sync)
+    assert "if batch_config:" in source
+    assert source.index("self.get_batch_config(") < source.index("self._sync_records(")
+    assert stream().get_batch_config({"batch_config": {"storage": {"root": "file:///x"}}}) is None
 
 
 def test_a_record_limit_counts_from_zero() -> None:

@@ -23,10 +23,10 @@ SHORT, LONG = 2, 81
 
 
 def read(folder: Path, pages: int, **config: Any) -> Held:
-    """Run the tap over a table of so many pages, by as many workers on every machine."""
+    """Run the tap over a table of so many pages, by as many workers and processes on every machine."""
     with stub.running("flat", pages) as source:
         path = folder / f"{pages}.json"
-        settings = {"tables": [source.table], "scan_workers": 8, **config}
+        settings = {"tables": [source.table], "scan_workers": 8, "processes": 1, **config}
         path.write_text(json.dumps({**source.config(), **settings}))
         held = memory.hold([*TAP, str(path)], folder)
     assert held.records == Pages("flat", pages).items
@@ -38,6 +38,12 @@ def test_memory_does_not_grow_with_the_table(item_format: str, tmp_path: Path) -
     short = read(tmp_path, SHORT, item_format=item_format)
     long = read(tmp_path, LONG, item_format=item_format)
     assert long.peak - short.peak < 50 * MB, f"{short.peak / MB:.0f} -> {long.peak / MB:.0f} MB"
+
+
+def test_what_two_processes_hold_does_not_grow_with_the_table(tmp_path: Path) -> None:
+    short = read(tmp_path, SHORT, processes=2)
+    long = read(tmp_path, LONG, processes=2)
+    assert long.peak - short.peak < 100 * MB, f"{short.peak / MB:.0f} -> {long.peak / MB:.0f} MB"
 
 
 def test_state_stays_small_with_thousands_of_segments(tmp_path: Path) -> None:

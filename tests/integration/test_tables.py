@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from dynamodb_core import workers
+from dynamodb_core.budgets import Budgets
 from dynamodb_core.capacity import Budget
 from dynamodb_core.errors import DataError, TableNotFound
 from dynamodb_core.parts import Part
@@ -72,7 +73,7 @@ def test_what_is_written_is_what_is_read(tables: Tables) -> None:
     name = tables.create(key=(("pk", "S"), ("sk", "N")))
     wire = wire_to(tables.engine)
     table = describe(wire, name)
-    writer = Writer(wire, table, budget=Budget(None), progress=Progress(name), workers=4)
+    writer = Writer(wire, table, budgets=Budgets(None), progress=Progress(name), workers=4)
     items: list[dict[str, dict[str, Any]]] = [
         {"pk": {"S": f"p{n % 7}"}, "sk": {"N": str(n)}, "v": {"L": [{"B": "AAE="}, {"M": {}}]}}
         for n in range(500)
@@ -109,7 +110,7 @@ def test_an_item_that_the_engine_refuses_is_named_and_the_others_are_written(
     name = tables.create()
     wire = wire_to(tables.engine)
     table = describe(wire, name)
-    writer = Writer(wire, table, budget=Budget(None), progress=Progress(name), workers=1)
+    writer = Writer(wire, table, budgets=Budgets(None), progress=Progress(name), workers=1)
     for number in range(20):
         text = "x" * (500_000 if number == 13 else 10)
         item = {"id": {"S": f"k{number}"}, "v": {"S": text}}

@@ -47,6 +47,8 @@ def test_a_description_becomes_a_table() -> None:
         billing="PROVISIONED",
         read_units=100,
         write_units=20,
+        read_granted=100,
+        write_granted=20,
     )
     assert (table.account, table.region) == ("123456789012", "eu-west-1")
     assert table.description == PROVISIONED
