@@ -272,6 +272,7 @@ class TapDynamoDB(Tap):
         """
         if self._signal is None:
             return
+        self.logger.info("Signal %d: stopping", self._signal)
         try:
             write_state()
         finally:
@@ -279,9 +280,7 @@ class TapDynamoDB(Tap):
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         del frame
-        if self._signal is None:
-            self.logger.info("Signal %d: stopping", signum)
-        self._signal = signum
+        self._signal = signum  # and no log: in the middle of a line of it another cannot be begun
         if not self.emitter.writing:
             self._leave_when_asked()
 

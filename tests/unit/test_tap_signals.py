@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import signal
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -63,6 +65,26 @@ def test_while_nothing_goes_on_it_leaves_at_once() -> None:
     with pytest.raises(SystemExit) as left:
         tap._handle_termination(signal.SIGTERM, None)
     assert left.value.code == TERM
+
+
+def test_in_the_middle_of_a_line_of_the_log_it_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tap, raw = make(account("t").wire, CONFIG), Raw()
+    stream = io.TextIOWrapper(io.BufferedWriter(raw), write_through=True)
+    handler = logging.StreamHandler(stream)
+    monkeypatch.setattr(sys, "stderr", stream)  # where logging complains of what goes wrong
+    tap.logger.addHandler(handler)
+    tap.logger.setLevel(logging.INFO)
+    raw.halfway = lambda: tap._handle_termination(signal.SIGTERM, None)
+    with tap.streaming():
+        tap.logger.warning("Waiting for the loader")
+        raw.halfway = lambda: None
+        with pytest.raises(SystemExit) as left:
+            tap.stop_when_asked(lambda: None)
+    tap.logger.removeHandler(handler)
+    assert left.value.code == TERM
+    assert b"stopping" in raw.data
 
 
 @pytest.mark.parametrize("kind", ["SCHEMA", "RECORD", "STATE", "ACTIVATE_VERSION"])
