@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from dynamodb_core.batches import UNIT_BYTES
 from dynamodb_core.errors import DataError
 from dynamodb_core.pointers import escape
 
@@ -27,8 +28,6 @@ MOST_DEPTH = 32
 """Values inside of each other, the innermost one included."""
 
 MOST_NUMBER_BYTES = 21
-WRITE_UNIT_BYTES = 1024
-"""Bytes of an item that a write capacity unit pays for."""
 
 
 def item_size(item: Mapping[str, Any]) -> int:
@@ -63,7 +62,7 @@ def write_units(item: Mapping[str, Any]) -> int:
 
     Replacing a larger item costs what that one would; indexes and replicas cost as much again.
     """
-    return max(1, -(-item_size(item) // WRITE_UNIT_BYTES))
+    return max(1, -(-item_size(item) // UNIT_BYTES))
 
 
 def check(item: Item, table: Table) -> None:

@@ -155,7 +155,12 @@ class ScanBookmark:
     @property
     def complete(self) -> bool:
         """Whether every segment has been read to its end."""
-        return len(self.finished) == len(self.numbers)
+        return not self.left
+
+    @property
+    def left(self) -> int:
+        """How many parts of the run are not finished."""
+        return len(self.numbers) - len(self.finished)
 
     def parts(self) -> list[Part]:
         """Return what is left to read: begun segments first, then the others in shuffled order."""

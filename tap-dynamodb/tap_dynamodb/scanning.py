@@ -213,7 +213,7 @@ class TableScan:
         asked = self._settings.processes
         if asked == 1 or (asked is None and workers.cores() == 1):
             return 1, ""
-        left = len(self.bookmark.numbers) - len(self.bookmark.finished)
+        left = self.bookmark.left
         if not finished_lines:
             return 1, "stream maps, flattening and limits of records are the SDK's, which has one"
         if asked is not None:
@@ -238,8 +238,7 @@ class TableScan:
     @property
     def share_left(self) -> float:
         """How much of the table this run reads, from 0 to 1."""
-        left = len(self.bookmark.numbers) - len(self.bookmark.finished)
-        return left / self.bookmark.segments
+        return self.bookmark.left / self.bookmark.segments
 
     @property
     def _part_name(self) -> str:
@@ -269,7 +268,7 @@ class TableScan:
             plan.what,
             self._how(plan),
             f", about {count:,} items" if count else "",
-            len(bookmark.numbers) - len(bookmark.finished),
+            bookmark.left,
             bookmark.segments,
             self._part_name,
             self._workers,
@@ -292,5 +291,4 @@ class TableScan:
         """Return how many items there are about to come, where that can be known."""
         if plan.conditions or plan.filter or plan.bounds:
             return None
-        left = len(self.bookmark.numbers) - len(self.bookmark.finished)
-        return self.read.item_count * left // self.bookmark.segments
+        return self.read.item_count * self.bookmark.left // self.bookmark.segments
