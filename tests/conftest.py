@@ -71,6 +71,14 @@ def tables(engine: Engine) -> Iterator[Tables]:
     made.drop()
 
 
+@pytest.fixture(scope="module")
+def module_tables(engine: Engine) -> Iterator[Tables]:
+    """Tables on ministack that the tests of a module share."""
+    made = Tables(engine)
+    yield made
+    made.drop()
+
+
 @pytest.fixture
 def reference_tables(dynamodb_local: Engine) -> Iterator[Tables]:
     """Tables on DynamoDB Local, likewise."""

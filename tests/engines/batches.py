@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dynamodb_core.spool import Spool
     from tests.engines.tap import Message, Output
 
 
@@ -53,3 +54,10 @@ def expanded(output: Output) -> Output:
         else:
             messages.append(message)
     return replace(output, messages=messages)
+
+
+def filled(spool: Spool, data: bytes = b"12345") -> Path:
+    """Put a file into the folder of a run, and return its path."""
+    draft = spool.draft(".jsonl")
+    draft.write(data)
+    return draft.keep()

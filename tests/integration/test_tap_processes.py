@@ -16,7 +16,6 @@ import pytest
 
 from dynamodb_core.scan import shuffled
 from tests.engines import meter
-from tests.engines.tables import Tables
 from tests.engines.tap import PATIENCE, Command, Output, parse
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from demo.engine import Engine
     from demo.wire import Wire
+    from tests.engines.tables import Tables
 
 SEGMENTS = 8
 COUNT = 800
@@ -35,15 +35,8 @@ ITEMS: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
-def large(engine: Engine) -> Iterator[Tables]:
-    made = Tables(engine)
-    yield made
-    made.drop()
-
-
-@pytest.fixture(scope="module")
-def table(large: Tables) -> str:
-    return large.create(ITEMS, label="large")
+def table(module_tables: Tables) -> str:
+    return module_tables.create(ITEMS, label="large")
 
 
 @pytest.fixture
@@ -284,7 +277,7 @@ def check_and_go_on(command: Command, wire: Wire, table: str, written: bytes) ->
 
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_worker_that_is_killed_is_an_error_that_names_its_segments(
-    command: Command, large: Tables, table: str, victim: int
+    command: Command, module_tables: Tables, table: str, victim: int
 ) -> None:
     """Trap 18: never a shorter result."""
     with command.started(config(table)) as process:
@@ -301,13 +294,13 @@ def test_a_worker_that_is_killed_is_an_error_that_names_its_segments(
         line,
     )
     assert "Traceback" not in command.log()
-    check_and_go_on(command, large.wire, table, written)
+    check_and_go_on(command, module_tables.wire, table, written)
 
 
 @pytest.mark.parametrize("everyone", [False, True], ids=["the tap", "all of its group"])
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=lambda sent: sent.name)
 def test_a_signal_ends_all_with_a_true_state(
-    command: Command, large: Tables, table: str, sent: signal.Signals, *, everyone: bool
+    command: Command, module_tables: Tables, table: str, sent: signal.Signals, *, everyone: bool
 ) -> None:
     with command.started(config(table)) as process:
         written = first_lines(process)
@@ -319,7 +312,7 @@ def test_a_signal_ends_all_with_a_true_state(
     assert process.returncode == 128 + sent
     assert "Traceback" not in command.log()
     assert "ERROR" not in command.log()
-    check_and_go_on(command, large.wire, table, written)
+    check_and_go_on(command, module_tables.wire, table, written)
 
 
 def test_the_workers_end_when_the_tap_is_killed(command: Command, table: str) -> None:

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dynamodb_core.scan import shuffled
-from tests.engines.tables import Tables
 from tests.engines.tap import PATIENCE, Command, Output, parse
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
     from pathlib import Path
 
     from demo.engine import Engine
     from demo.wire import Wire
+    from tests.engines.tables import Tables
 
 SEGMENTS = 4
 COUNT = 400
@@ -32,15 +31,8 @@ ITEMS: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
-def large(engine: Engine) -> Iterator[Tables]:
-    made = Tables(engine)
-    yield made
-    made.drop()
-
-
-@pytest.fixture(scope="module")
-def table(large: Tables) -> str:
-    return large.create(ITEMS, label="large")
+def table(module_tables: Tables) -> str:
+    return module_tables.create(ITEMS, label="large")
 
 
 @pytest.fixture
@@ -110,16 +102,16 @@ def claimed(wire: Wire, table: str, state: dict[str, Any]) -> list[str]:
 
 
 def test_a_resumed_run_reads_only_the_segments_that_are_left(
-    command: Command, large: Tables, table: str
+    command: Command, module_tables: Tables, table: str
 ) -> None:
     begun, fresh = ORDER[2:]
-    first, *rest = pages(large.wire, table, begun, limit=30)
+    first, *rest = pages(module_tables.wire, table, begun, limit=30)
     state = state_of(
-        large.wire, table, finished=[[0, 1]], places=[[begun, first["LastEvaluatedKey"]]]
+        module_tables.wire, table, finished=[[0, 1]], places=[[begun, first["LastEvaluatedKey"]]]
     )
     output = command(config(table), state=state)
     assert output.code == 0
-    left = ids(rest) + ids(pages(large.wire, table, fresh))
+    left = ids(rest) + ids(pages(module_tables.wire, table, fresh))
     assert sorted(record["id"] for record in output.records()) == sorted(left)
     assert "Going on with the read of 2026-11-21T12:00:00+00:00" in output.log
     assert f"2 of {SEGMENTS} segments" in output.log
@@ -128,19 +120,21 @@ def test_a_resumed_run_reads_only_the_segments_that_are_left(
 
 
 def test_the_number_of_segments_that_a_scan_began_with_is_kept(
-    command: Command, large: Tables, table: str
+    command: Command, module_tables: Tables, table: str
 ) -> None:
-    state = state_of(large.wire, table, finished=[[0, 2]])
+    state = state_of(module_tables.wire, table, finished=[[0, 2]])
     output = command(config(table, segments=9), state=state)
     assert sorted(record["id"] for record in output.records()) == sorted(
-        ids(pages(large.wire, table, ORDER[3]))
+        ids(pages(module_tables.wire, table, ORDER[3]))
     )
 
 
 def test_the_state_of_another_table_is_one_line(
-    command: Command, large: Tables, table: str
+    command: Command, module_tables: Tables, table: str
 ) -> None:
-    state = state_of(large.wire, table, table_id="of a table that was dropped", finished=[[0, 0]])
+    state = state_of(
+        module_tables.wire, table, table_id="of a table that was dropped", finished=[[0, 0]]
+    )
     output = command(config(table), state=state)
     assert output.code == 1
     assert output.records() == []
@@ -150,20 +144,22 @@ def test_the_state_of_another_table_is_one_line(
     assert "Traceback" not in output.log
 
 
-def test_a_table_that_was_made_anew_is_another_table(command: Command, large: Tables) -> None:
-    name = large.create(ITEMS[:3])
-    state = state_of(large.wire, name, finished=[[0, 1]])
-    large.wire.call("DeleteTable", {"TableName": name})
-    large.wire.create_table(name, (("id", "S"),))
+def test_a_table_that_was_made_anew_is_another_table(
+    command: Command, module_tables: Tables
+) -> None:
+    name = module_tables.create(ITEMS[:3])
+    state = state_of(module_tables.wire, name, finished=[[0, 1]])
+    module_tables.wire.call("DeleteTable", {"TableName": name})
+    module_tables.wire.create_table(name, (("id", "S"),))
     output = command(config(name), state=state)
     assert output.code == 1
     assert "made by another table" in output.errors[0]
 
 
 def test_a_scan_that_was_finished_begins_anew_with_a_version_of_its_own(
-    command: Command, large: Tables
+    command: Command, module_tables: Tables
 ) -> None:
-    name = large.create(ITEMS[:20])
+    name = module_tables.create(ITEMS[:20])
     every = config(name, emit_activate_version_messages=True)
     first = command(every)
     again = command(every, state=first.state)
@@ -174,10 +170,10 @@ def test_a_scan_that_was_finished_begins_anew_with_a_version_of_its_own(
 
 
 def test_of_two_tables_the_one_that_was_finished_is_skipped(
-    command: Command, large: Tables
+    command: Command, module_tables: Tables
 ) -> None:
-    one, two = sorted(large.create(ITEMS[:20]) for _ in range(2))
-    state = state_of(large.wire, one, finished=[[0, SEGMENTS - 1]])
+    one, two = sorted(module_tables.create(ITEMS[:20]) for _ in range(2))
+    state = state_of(module_tables.wire, one, finished=[[0, SEGMENTS - 1]])
     output = command({**config(one), "tables": [one, two]}, state=state)
     assert output.code == 0
     assert output.records(one) == []
@@ -221,7 +217,7 @@ SDK_ROAD = {"flattening_enabled": True, "flattening_max_depth": 1}
 )
 def test_a_signal_before_a_slow_reader_leaves_whole_lines_and_a_true_state(
     command: Command,
-    large: Tables,
+    module_tables: Tables,
     table: str,
     sent: list[signal.Signals],
     road: dict[str, Any],
@@ -237,11 +233,13 @@ def test_a_signal_before_a_slow_reader_leaves_whole_lines_and_a_true_state(
     assert output.messages[-1]["type"] == "STATE"
     out = sorted(record["id"] for record in output.records())
     assert 0 < len(out) < COUNT
-    assert out == claimed(large.wire, table, output.state)
+    assert out == claimed(module_tables.wire, table, output.state)
     for position, message in enumerate(output.messages):
         if message["type"] == "STATE" and message["value"]:
             before = Output(output.messages[:position]).records()
-            assert claimed(large.wire, table, message["value"]) == sorted(r["id"] for r in before)
+            assert claimed(module_tables.wire, table, message["value"]) == sorted(
+                r["id"] for r in before
+            )
     assert "Traceback" not in command.log()
     assert "ERROR" not in command.log()
 
@@ -253,7 +251,7 @@ def test_a_signal_before_a_slow_reader_leaves_whole_lines_and_a_true_state(
 
 
 def test_sigkill_leaves_whole_lines_and_at_most_one_torn(
-    command: Command, large: Tables, table: str
+    command: Command, module_tables: Tables, table: str
 ) -> None:
     with command.started(config(table, scan_workers=2)) as process:
         written = first_lines(process)
@@ -266,7 +264,7 @@ def test_sigkill_leaves_whole_lines_and_at_most_one_torn(
     assert 0 < len(out) < COUNT
     for message in output.of("STATE"):
         if message["value"]:
-            assert set(claimed(large.wire, table, message["value"])) <= out
+            assert set(claimed(module_tables.wire, table, message["value"])) <= out
 
 
 def test_a_signal_while_the_service_does_not_answer_ends_the_tap(tmp_path: Path) -> None:

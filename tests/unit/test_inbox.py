@@ -12,18 +12,13 @@ from dynamodb_core import spool
 from dynamodb_core.errors import DataError
 from dynamodb_core.inbox import Claim, Inbox
 from dynamodb_core.spool import Spool, sweep
+from tests.engines.batches import filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 pytest.importorskip("fcntl")
-
-
-def filled(made: Spool, data: bytes = b"12345") -> Path:
-    draft = made.draft(".jsonl")
-    draft.write(data)
-    return draft.keep()
 
 
 @pytest.fixture

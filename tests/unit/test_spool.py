@@ -16,6 +16,7 @@ import pytest
 from dynamodb_core import spool
 from dynamodb_core.errors import ConfigError, Error
 from dynamodb_core.spool import Spool, sweep
+from tests.engines.batches import filled
 
 pytest.importorskip("fcntl")
 
@@ -32,12 +33,6 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
-
-
-def filled(made: Spool, data: bytes = b"12345") -> Path:
-    draft = made.draft(".jsonl")
-    draft.write(data)
-    return draft.keep()
 
 
 @pytest.fixture
