@@ -88,12 +88,13 @@ def test_an_end_in_the_middle_of_a_message_is_no_message(
             frames._write(here, part)
             here.close()
 
-    start(Torn().send)
+    sending = start(Torn().send)
     if kept == len(LARGE):
         assert in_time(lambda: frames.receive(there)) == Page(LARGE, 1)
     else:
         with pytest.raises(EOFError):
             in_time(lambda: frames.receive(there))
+    sending.join(PATIENCE)  # before its end is closed once more
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no such signals")
@@ -131,8 +132,10 @@ def test_an_ordinary_pickle_of_it_is_whole() -> None:
     assert pickle.loads(pickle.dumps(Page(LARGE, 1), 5)) == Page(LARGE, 1)
 
 
-def start(function: Any) -> None:
-    threading.Thread(target=function, daemon=True).start()
+def start(function: Any) -> threading.Thread:
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    return thread
 
 
 def _both_ways(here: Connection, there: Connection, messages: list[Any]) -> list[Any]:
