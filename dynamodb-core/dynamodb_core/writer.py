@@ -17,6 +17,7 @@ import orjson
 
 from dynamodb_core import batches, workers
 from dynamodb_core.budgets import Consumed
+from dynamodb_core.concurrency import Concurrency
 from dynamodb_core.errors import CorruptReply, DataError, ServiceError
 from dynamodb_core.retry import Backoff
 
@@ -66,6 +67,8 @@ class Writer:
         self._progress = progress
         self._sleep = sleep
         self._at_work = 0
+        self._pausing = 0
+        self._concurrency = Concurrency(workers)
         self._fit()
         self._lock = threading.RLock()
         self._room = threading.Condition(self._lock)  # for the one who puts and flushes
@@ -158,7 +161,7 @@ class Writer:
             if len(waiting) == count:
                 waiting[identity] = write
                 self._waiting_bytes -= len(older)
-            elif len(waiting) % self._full == 0:
+            elif len(waiting) % self._full == 0 and self._free:
                 self._work_there.notify()
 
     def _wait_for_room(self) -> None:
@@ -181,6 +184,12 @@ class Writer:
         self._room_below = sys.maxsize
         self._raise_error()
         self._open = True
+
+    @property
+    def _free(self) -> bool:
+        """Whether one more request on its way would be of use."""
+        calling = self._at_work - self._pausing
+        return self._at_work < self._workers and calling < self._concurrency.useful
 
     @property
     def _has_room(self) -> bool:
@@ -220,10 +229,9 @@ class Writer:
             lingered = False
             while not self._ended:
                 full = len(self._waiting) >= self._full or self._waiting_bytes >= self._most_bytes
-                free = self._at_work < self._workers
-                if free and (full or lingered or self._flushing) and (batch := self._take({})):
+                if self._free and (full or lingered or self._flushing) and (batch := self._take({})):
                     self._at_work += 1
-                    if len(self._waiting) >= self._full:
+                    if self._free and len(self._waiting) >= self._full:
                         self._work_there.notify()
                     return batch
                 timely = self._work_there.wait(LINGER_SECONDS)
@@ -258,8 +266,12 @@ class Writer:
             if left:
                 if 2 * len(left) <= len(batch):  # it goes slowly, but it goes
                     delays = self._backoff.delays()
+                with self._lock:
+                    self._pausing += 1
+                    self._work_there.notify()
                 self._sleep(next(delays))
                 with self._lock:
+                    self._pausing -= 1
                     if self._ended:
                         return
                     # Alone it is refused as a whole where it cannot go through, and the refusal
@@ -289,7 +301,12 @@ class Writer:
         consumed = None
         expected = self._budgets.wait(units)
         try:
-            answer = self._parse(self._wire.call("BatchWriteItem", body, table=self.table.name))
+            began = time.monotonic()
+            reply = self._wire.call("BatchWriteItem", body, table=self.table.name)
+            seconds = time.monotonic() - began
+            answer = self._parse(reply)
+            with self._lock:
+                self._concurrency.answered(seconds)
             consumed = Consumed.of(answer, units)
         finally:
             self._budgets.settle(expected, consumed)
