@@ -45,6 +45,8 @@ class Writer:
         workers: How many requests are on their way at once.
         backoff: Pauses before writes that came back unprocessed.
         progress: Told what was written.
+        refused: Told of each write that DynamoDB refuses for what it is, and why; the load goes on.
+            Left out, such a write ends it. Called by any thread.
         sleep: Waits for seconds.
     """
 
@@ -57,6 +59,7 @@ class Writer:
         progress: Progress,
         workers: int = 8,
         backoff: Backoff | None = None,
+        refused: Callable[[bytes, DataError], object] | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.table = table
@@ -65,6 +68,7 @@ class Writer:
         self._most_workers = workers
         self._backoff = backoff or Backoff()
         self._progress = progress
+        self._refused = refused
         self._sleep = sleep
         self._at_work = 0
         self._pausing = 0
@@ -229,7 +233,11 @@ class Writer:
             lingered = False
             while not self._ended:
                 full = len(self._waiting) >= self._full or self._waiting_bytes >= self._most_bytes
-                if self._free and (full or lingered or self._flushing) and (batch := self._take({})):
+                if (
+                    self._free
+                    and (full or lingered or self._flushing)
+                    and (batch := self._take({}))
+                ):
                     self._at_work += 1
                     if self._free and len(self._waiting) >= self._full:
                         self._work_there.notify()
@@ -323,8 +331,8 @@ class Writer:
             for identity, write in batch.items():
                 try:
                     left |= self._call({identity: write})
-                except DataError as culprit:
-                    refused = refused or culprit
+                except DataError as another:
+                    refused = refused or another
             if refused is not None:
                 raise refused
             return left
@@ -332,11 +340,15 @@ class Writer:
         key = (
             "/".join(text for _kind, text in identity) if isinstance(identity, tuple) else identity
         )
-        raise DataError(
+        culprit = DataError(
             f"DynamoDB refuses the item with key {key} ({len(write):,} bytes as JSON) "
             f"for table {self.table.name}: {error.message}",
             "Change or leave out the item",
-        ) from error
+        )
+        if self._refused is None:
+            raise culprit from error
+        self._refused(write, culprit)
+        return {}
 
     def _parse(self, reply: bytes) -> dict[str, Any]:
         try:

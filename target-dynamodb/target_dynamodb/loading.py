@@ -13,11 +13,9 @@ from target_dynamodb import contents, exact, rows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dynamodb_core.writer import Writer
     from target_dynamodb.contents import File
     from target_dynamodb.encode import Encoder, Write
-    from target_dynamodb.rehearsal import Rehearsal
-
+    from target_dynamodb.writing import Writing
 
 LOOK_RECORDS = 8
 """How often a load looks up. With a small budget these take seconds, as all that waits does."""
@@ -65,7 +63,7 @@ class Direct(NamedTuple):
     """
 
     encoder: Encoder
-    writer: Writer | Rehearsal
+    writer: Writing
 
     def from_json(self, record: bytes) -> Write:
         """Return the write of a record's JSON; see `Road`."""

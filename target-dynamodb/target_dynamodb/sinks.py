@@ -9,8 +9,8 @@ from singer_sdk.exceptions import InvalidRecord, MissingKeyPropertiesError
 from singer_sdk.sinks import Sink
 
 from dynamodb_core.errors import DataError
-from target_dynamodb.destinations import Stream
 from target_dynamodb.encode import SDC_PROPERTIES, MissingKey
+from target_dynamodb.keys import Stream
 from target_dynamodb.loader import Way
 from target_dynamodb.loading import Direct
 

@@ -7,22 +7,17 @@ import time
 from functools import cached_property, partial
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk.exceptions import (
-    ConfigValidationError,
-    RecordsWithoutSchemaException,
-    SingerSDKError,
-)
+from singer_sdk.exceptions import RecordsWithoutSchemaException, SingerSDKError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.singerlib.exceptions import SingerError
 from singer_sdk.singerlib.json import serialize_json
-from singer_sdk.target_base import Target
 
-from dynamodb_core.errors import ConfigError, DataError, Error
+from dynamodb_core.errors import DataError, Error
 from dynamodb_core.progress import Progress
-from dynamodb_core.settings import discreet
 from target_dynamodb import output
 from target_dynamodb.batch import Batch
+from target_dynamodb.command import CommandTarget
 from target_dynamodb.course import Course, Leg
 from target_dynamodb.destinations import Destinations
 from target_dynamodb.duties import Duties
@@ -39,9 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from types import FrameType
 
-    import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
-    from singer_sdk.plugin_base import _ConfigInput
     from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
     from dynamodb_core.wire import Wire
@@ -51,7 +44,7 @@ class RecordBeforeSchema(DataError, RecordsWithoutSchemaException):
     """Records came before its SCHEMA: our error and the SDK's at once."""
 
 
-class TargetDynamoDB(Target):
+class TargetDynamoDB(CommandTarget):
     """Singer target that writes the records of any tap into DynamoDB tables."""
 
     name = "target-dynamodb"
@@ -125,54 +118,6 @@ class TargetDynamoDB(Target):
 
     # From the command line to the last acknowledgement
 
-    @classmethod
-    def invoke(  # type: ignore[override] # as the SDK's own
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: _ConfigInput | None = None,
-        file_input: IO[str] | None = None,
-    ) -> None:
-        """Run the target, as the command line says.
-
-        Args:
-            about: Only print what there is to know about the target.
-            about_format: `json` or `markdown`.
-            config: The configuration.
-            file_input: Where the messages are; standard input when None.
-        """
-        if about:
-            super().invoke(about=about, about_format=about_format)
-        cls.print_version(print_fn=cls.logger.info)
-        target = cls(
-            config=config.config if config else {},
-            parse_env_config=config.parse_env if config else False,
-        )
-        target.load(file_input)
-
-    @classmethod
-    def cb_config(
-        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
-    ) -> _ConfigInput:
-        """Read the configuration files.
-
-        Args:
-            ctx: The command's context.
-            param: The option.
-            value: Paths, or `ENV`.
-
-        Raises:
-            ConfigError: A file is missing or is no JSON object.
-        """
-        try:
-            return super().cb_config(ctx, param, value)
-        except (OSError, ValueError, TypeError) as error:
-            raise ConfigError(
-                f"The configuration {', '.join(value)} cannot be read: {error}".rstrip(". "),
-                "--config takes the path of a JSON file, or ENV",
-            ) from error
-
     def load(self, file_input: IO[str] | None = None) -> None:
         """Read messages to the end of the input, and write them.
 
@@ -230,15 +175,6 @@ class TargetDynamoDB(Target):
 
     def _stop_reading(self) -> None:
         self.message_reader.stop()
-
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        try:
-            return super()._validate_config(raise_errors=raise_errors)
-        except ConfigValidationError as error:
-            raise ConfigError(
-                f"The configuration is not valid: {'; '.join(map(discreet, error.errors))}",
-                "target-dynamodb --about shows every setting",
-            ) from error
 
     # Messages
 

@@ -24,7 +24,7 @@ ARROWS = {
 }
 SDK = {
     "tap_dynamodb": {"tap", "streams", "emit", "discovery"},
-    "target_dynamodb": {"target", "sinks", "reader", "__main__"},
+    "target_dynamodb": {"target", "command", "sinks", "reader", "__main__"},
 }
 """Modules that may import singer_sdk; none of the core."""
 

@@ -10,7 +10,8 @@ import pytest
 from dynamodb_core.errors import ConfigError, KeyMismatch, TableNotFound
 from dynamodb_core.progress import Progress
 from dynamodb_core.table import Key
-from target_dynamodb.destinations import Destinations, Stream, new_key
+from target_dynamodb.destinations import Destinations
+from target_dynamodb.keys import Stream, new_key
 from target_dynamodb.settings import Settings
 from target_dynamodb.source import Source
 from tests.engines.scripted import ScriptedWire

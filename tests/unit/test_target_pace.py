@@ -12,7 +12,8 @@ from dynamodb_core import lookups
 from dynamodb_core.errors import AccessError, ConfigError
 from dynamodb_core.progress import Progress
 from dynamodb_core.throttling import Throttle
-from target_dynamodb.destinations import Destinations, Stream
+from target_dynamodb.destinations import Destinations
+from target_dynamodb.keys import Stream
 from target_dynamodb.settings import CONFIG_SCHEMA, Settings
 from tests.engines.scripted import Clock, ScriptedWire
 
