@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
                     "The pair on ministack, start-up included",
                     lambda: report.comparison(pairs(bench)),
                 ),
-                "memory": ("The tap's memory", lambda: report.memory(memory(bench))),
+                "memory": ("Memory", lambda: report.memory(memory(bench))),
                 "scaling": (
                     "The tap in two processes against one, start-up left out",
                     lambda: report.comparison(scaling(bench)),

@@ -1,13 +1,13 @@
-"""What the tap holds in memory: a short scan beside a long one, and one of very many segments."""
+"""What tap and target hold in memory: a short table beside a long one, and one of very many segments."""
 
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from benchmarks.client import TAP
+from benchmarks.client import TAP, TARGET
 from benchmarks.measure import BenchmarkError, run
 from tests.engines import stub
 from tests.engines.pages import Pages
@@ -61,7 +61,7 @@ class Row:
 
 
 def memory(bench: Bench) -> list[Row]:
-    """Measure the tap over a short and a long table, and over a long one in many segments."""
+    """Measure both over a short and a long table, and the tap over a long one in many segments."""
     rows = []
     short, long = bench.scale.memory_pages
     many = bench.scale.many_segments
@@ -75,6 +75,10 @@ def memory(bench: Bench) -> list[Row]:
             for label, own in runs.items():
                 held = read(bench, many_items, **own)
                 rows.append(Row(label, held, held.peak - first.peak))
+        first = write(bench, few_items)
+        rows.append(Row("target, plain", first, None))
+        held = write(bench, many_items)
+        rows.append(Row("target, plain", held, held.peak - first.peak))
     return rows
 
 
@@ -96,6 +100,34 @@ def read(bench: Bench, source: stub.Stub, **settings: str | int) -> Held:
         raise BenchmarkError(f"The tap wrote {held.records} records of {items} items")
     bench.say(f"memory, {settings}: {items:,} items, {held.peak / 1e6:.0f} MB")
     return held
+
+
+def write(bench: Bench, source: stub.Stub) -> Held:
+    """Run the target over a table's records once.
+
+    Args:
+        bench: Has the folder for files.
+        source: The stub with the table, and with a sink.
+
+    Raises:
+        BenchmarkError: Not every record became an item.
+    """
+    messages = bench.folder / "records.jsonl"
+    run(
+        [*TAP, bench.config(source.config(), tables=[source.table])],
+        bench.folder,
+        output=messages,
+    )
+    config = bench.config(source.config(), table_name=stub.SINK)
+    before = source.counts()["items_written"]
+    held = hold([*TARGET, config], bench.folder, messages)
+    written = source.counts()["items_written"] - before
+    messages.unlink()
+    items = Pages(source.table, source.pages).items
+    if written != items:
+        raise BenchmarkError(f"The target wrote {written} items of {items} records")
+    bench.say(f"memory, target: {items:,} items, {held.peak / 1e6:.0f} MB")
+    return replace(held, records=written)
 
 
 def hold(command: list[str], folder: Path, source: Path | None = None) -> Held:

@@ -66,10 +66,11 @@ class Project:
         }
         (self.folder / "meltano.yml").write_text(json.dumps(project))
 
-    def run(self, tap: str, target: str, settings: Mapping[str, Any]) -> Taken:
-        """Move the stub's table once."""
+    def run(self, tap: str, target: str, settings: Mapping[str, Any], *, cores: str = "") -> Taken:
+        """Move the stub's table once, on some cores only if they are named."""
+        pinned = ["taskset", "--cpu-list", cores] if cores else []
         return run(
-            [str(BIN / "meltano"), "run", "--full-refresh", tap, target],
+            [*pinned, str(BIN / "meltano"), "run", "--full-refresh", tap, target],
             self.folder,
             environment=self._environment(settings),
         )
@@ -101,25 +102,21 @@ def wholes(bench: Bench) -> list[Row]:
     ways: dict[str, tuple[str, str, dict[str, Any]]] = {
         "BATCH into nothing": (BATCH, NOTHING, {}),
         "BATCH into BatchWriteItem": (BATCH, TARGET, {}),
-        "BATCH into BatchWriteItem, one process each": (
-            BATCH,
-            TARGET,
-            {"TAP_DYNAMODB_BATCH_PROCESSES": 1, "TARGET_DYNAMODB_PROCESSES": 1},
-        ),
+        "BATCH into BatchWriteItem, one core": (BATCH, TARGET, {}),
         "lines into BatchWriteItem": (LINES, TARGET, {}),
         "lines into nothing": (LINES, NOTHING, {}),
     }
     with stub.running(MIX, 0) as empty:
         project = _project(bench, empty, "empty")
         start_up = {
-            pair: median([project.run(*pair, {}) for _ in range(rounds)])
-            for pair in dict.fromkeys(way[:2] for way in ways.values())
+            name: median([project.run(*way, cores=cores(name)) for _ in range(rounds)])
+            for name, way in ways.items()
         }
     with stub.running(MIX, bench.scale.whole_pages) as full:
         project = _project(bench, full, "full")
         items = Pages(MIX, full.pages).items
         subjects = [
-            Subject(name, items, _moving(project, way, items), start_up[way[:2]])
+            Subject(name, items, _moving(project, way, items, cores(name)), start_up[name])
             for name, way in ways.items()
         ]
         return compare(MIX, Pages(MIX, 1).item_bytes, subjects, rounds=rounds, say=bench.say)
@@ -133,10 +130,15 @@ def _project(bench: Bench, source: Stub, name: str) -> Project:
     return project
 
 
-def _moving(project: Project, way: tuple[str, str, dict[str, Any]], items: int) -> Any:
+def cores(name: str) -> str:
+    """Return the cores on which a way runs, as `taskset` has them; empty for all."""
+    return "0" if name.endswith("one core") else ""
+
+
+def _moving(project: Project, way: tuple[str, str, dict[str, Any]], items: int, cores: str) -> Any:
     def once() -> Taken:
         before = project.source.counts()
-        taken = project.run(*way)
+        taken = project.run(*way, cores=cores)
         after = project.source.counts()
         counted = "items_written" if way[1] == TARGET else "items_read"
         moved = after[counted] - before[counted]

@@ -239,7 +239,7 @@ class Writer:
                     and (batch := self._take({}))
                 ):
                     self._at_work += 1
-                    if self._free and len(self._waiting) >= self._full:
+                    if len(self._waiting) >= self._full and self._free:
                         self._work_there.notify()
                     return batch
                 timely = self._work_there.wait(LINGER_SECONDS)
