@@ -6,6 +6,7 @@ SHELL := /bin/sh
 
 ARGS ?=
 PORT ?= 4566
+JOBS ?= 3
 PYTHON := .venv/bin/python
 READY := .venv/.ready
 
@@ -19,8 +20,8 @@ help: ## List the targets
 demo: $(READY) ## Move tables of hard items with `meltano run`, and compare them item by item
 	@$(PYTHON) -m demo
 
-test: $(READY) ## Run all tests; ARGS="-k name" chooses some
-	@$(PYTHON) -m pytest $(ARGS)
+test: $(READY) ## Run all tests, JOBS=3 at once; ARGS="-k name" chooses some
+	@$(PYTHON) -m pytest -n $(JOBS) $(ARGS)
 
 engine: $(READY) ## Start DynamoDB's stand-in on this machine; PORT=4566
 	@$(PYTHON) -m demo.engine start --port $(PORT)

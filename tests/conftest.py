@@ -32,6 +32,13 @@ settings.load_profile("house")
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each file's tests run in one worker, as they share what it makes ready."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """ministack on a free port, for the whole session."""

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from demo.engine import Engine
     from demo.wire import Item, Wire
+
+pytestmark = pytest.mark.xdist_group("meltano")
+
 ITEMS = 12_000
 SEGMENTS = 12
 BIN = f"{Path(sys.executable).parent}/"

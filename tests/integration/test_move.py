@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from demo.engine import Engine
     from tests.engines.tables import Tables
 
+pytestmark = pytest.mark.xdist_group("meltano")
+
 FORMATS = ("plain", "packed", "dynamodb_json")
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from demo.engine import Engine
     from tests.engines.tables import Tables
 
+pytestmark = pytest.mark.xdist_group("meltano")
+
 
 def move(engine: Engine, folder: Path, names: list[str], **tap: Any) -> pipeline.Pipe:
     """Copy tables by files; a handful of items fills what may wait of them."""
