@@ -41,6 +41,7 @@ def take(
     in_flight: Container[Hashable],
     *,
     beside: Mapping[Hashable, bytes],
+    most_writes: int | None = None,
     most_units: float = math.inf,
 ) -> dict[Hashable, bytes]:
     """Take from the waiting writes those that go out next, oldest first.
@@ -49,12 +50,13 @@ def take(
         waiting: Writes by identity, in the order of their arrival; what is taken is removed.
         in_flight: Identities whose older write is on its way; theirs must wait for it.
         beside: Writes that share the request.
+        most_writes: How many go out together; None for as many as a request takes.
         most_units: Capacity units that the request may cost, where it holds more than one write.
 
     Returns:
         Writes by identity that fit into one request together with those beside it.
     """
-    room = MOST_WRITES - len(beside)
+    room = (MOST_WRITES if most_writes is None else most_writes) - len(beside)
     size = sum(map(len, beside.values()))
     bounded = most_units < math.inf
     cost = sum(map(units, beside.values())) if bounded else 0

@@ -176,6 +176,8 @@ class Budgets:
         Args:
             throttle: Why, and whether by the table or by an index.
         """
+        if throttle.of_reading:
+            return
         self.indexes.get(throttle.of_index, self.table).throttled(throttle)
 
     def answered(self, sent: int, back: int) -> None:

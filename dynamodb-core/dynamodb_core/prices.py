@@ -10,13 +10,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from dynamodb_core.cells import own_cells
+from dynamodb_core.cells import Cells, own_cells
 from dynamodb_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from dynamodb_core.cells import Cells
 
 DATED = "us-east-1 on 2024-11-01"
 """Where and since when the prices held that are the default."""
@@ -116,6 +114,14 @@ class Purse:
         """What has been spent; calls that are under way are included as they were estimated."""
         with self._lock:
             return self._values[_SPENT]
+
+    def at(self, unit_price: float) -> Purse:
+        """Return the same purse for units of another kind.
+
+        Args:
+            unit_price: What one of these costs.
+        """
+        return Purse(self.most, unit_price, cells=Cells(self._values, self._lock))
 
     def take(self, units: float) -> None:
         """Pay for a call before it goes out.

@@ -46,6 +46,7 @@ class Progress:
         self.items = 0
         self.size = 0
         self.units = 0.0
+        self.kept = 0
         self._throttles = 0
         self._budgets: list[tuple[str, Budget]] = []
         self.parts = self._parts_before = parts_before
@@ -81,6 +82,7 @@ class Progress:
         units: float = 0.0,
         throttles: int = 0,
         parts: int = 0,
+        kept: int = 0,
     ) -> None:
         """Count what went through since the last call. Any thread may call this.
 
@@ -90,6 +92,7 @@ class Progress:
             units: Capacity units consumed.
             throttles: Calls or writes that were throttled, and that no budget has counted.
             parts: Parts finished.
+            kept: Items that were not written, as there was one of their key.
         """
         with self._lock:
             self.items += items
@@ -97,6 +100,7 @@ class Progress:
             self.units += units
             self._throttles += throttles
             self.parts += parts
+            self.kept += kept
 
     def due(self) -> bool:
         """Return whether it is time for a line."""
@@ -138,7 +142,8 @@ class Progress:
         return f"{self.label}: {', '.join(words)}"
 
     def _amount(self) -> str:
-        return f"{self.items:,} items, {self.size / 1e6:,.1f} MB"
+        kept = f" ({self.kept:,} more were there already, and stay)" if self.kept else ""
+        return f"{self.items:,} items{kept}, {self.size / 1e6:,.1f} MB"
 
     def _pace(self, units_rate: float) -> list[str]:
         """Return the rate, and what throttling has made of the budgets."""

@@ -35,6 +35,9 @@ FIRST_FAILURE = 300
 DETOUR = 50
 """Calls that go botocore's whole way after a failure: its store of retries fills by such successes."""
 
+CONDITION_FAILED = (400, b"ConditionalCheckFailedException")
+"""What a conditional write is answered with that finds an item in its place."""
+
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=[^/]+/[0-9]{8}/([^/]+)/([^/]+)/aws4_request, "
     r"SignedHeaders=([a-z0-9;-]+), Signature=[0-9a-f]{64}"
@@ -137,7 +140,7 @@ class Shortcut:
         except BotoCoreError as error:
             self._detour = DETOUR
             return error
-        if isinstance(answer, AWSResponse):
+        if isinstance(answer, AWSResponse) and not _is_final(answer):
             self._detour = DETOUR
         return answer
 
@@ -250,6 +253,11 @@ class _Read:
     def stream(self) -> list[bytes]:
         """Return its only part."""
         return [self._body]
+
+
+def _is_final(answer: AWSResponse) -> bool:
+    """Say whether a refusal is an answer like any other, for which botocore takes nothing of its store."""
+    return answer.status_code == CONDITION_FAILED[0] and CONDITION_FAILED[1] in answer.content
 
 
 def _is_printable(keys: Keys) -> bool:

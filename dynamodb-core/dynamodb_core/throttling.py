@@ -50,6 +50,11 @@ class Throttle(NamedTuple):
         return "KeyRange" in self.reason
 
     @property
+    def of_reading(self) -> bool:
+        """Whether it is known to be about reading, which has a capacity of its own."""
+        return "Read" in self.reason
+
+    @property
     def of_index(self) -> str:
         """The index that it is about; empty for the table itself."""
         return self.resource.partition(_INDEX)[2]

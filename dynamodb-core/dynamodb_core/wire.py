@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from dynamodb_core.settings import AwsSettings
     from dynamodb_core.throttling import Throttle
 
-DATA_OPERATIONS = frozenset({"Scan", "Query", "BatchWriteItem", "BatchGetItem"})
+DATA_OPERATIONS = frozenset(
+    {"Scan", "Query", "BatchWriteItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"}
+)
 """Operations that are worth many retries; the others fail soon, so that a wrong endpoint is told."""
 
 CORRUPT_TRIES = 4

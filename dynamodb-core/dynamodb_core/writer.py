@@ -1,8 +1,9 @@
-"""Writing items by concurrent BatchWriteItem calls, until DynamoDB has acknowledged every one.
+"""Writing items by concurrent calls, until DynamoDB has acknowledged every one.
 
-The order of writes to one key is kept end to end. A newer write replaces an older one that still
-waits; while an older one is on its way the newer waits for it; and a write that DynamoDB hands back
-unprocessed is dropped when a newer one waits, else tried again before anything newer can arrive.
+The order of writes to one key is kept end to end. A newer write meets an older one that still waits,
+and one remains of both (`modes`: where items are put, the newer); while an older one is on its way the
+newer waits for it; and a write that DynamoDB hands back unprocessed meets a newer one that waits, else
+it is tried again before anything newer can arrive.
 """
 
 from __future__ import annotations
@@ -11,20 +12,18 @@ import math
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
-
-from dynamodb_core import batches, workers
-from dynamodb_core.budgets import Consumed
+from dynamodb_core import batches, modes, workers
 from dynamodb_core.concurrency import Concurrency
-from dynamodb_core.errors import CorruptReply, DataError, ServiceError
 from dynamodb_core.retry import Backoff
+from dynamodb_core.sending import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from dynamodb_core.budgets import Budgets
+    from dynamodb_core.errors import DataError
     from dynamodb_core.progress import Progress
     from dynamodb_core.table import Table
     from dynamodb_core.wire import Wire
@@ -41,6 +40,7 @@ class Writer:
     Args:
         wire: Carries the calls.
         table: The table to write to.
+        mode: How it is written: `put`, `insert` or `merge`, see `modes`.
         budgets: What the writes may consume.
         workers: How many requests are on their way at once.
         backoff: Pauses before writes that came back unprocessed.
@@ -55,6 +55,7 @@ class Writer:
         wire: Wire,
         table: Table,
         *,
+        mode: str = "put",
         budgets: Budgets,
         progress: Progress,
         workers: int = 8,
@@ -63,12 +64,12 @@ class Writer:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.table = table
-        self._wire = wire
+        self._mode = modes.of(mode, table)
+        self._as_write = self._mode.put
         self._budgets = budgets
         self._most_workers = workers
         self._backoff = backoff or Backoff()
         self._progress = progress
-        self._refused = refused
         self._sleep = sleep
         self._at_work = 0
         self._pausing = 0
@@ -87,6 +88,15 @@ class Writer:
         self._flushing = False
         self._closing = False
         self._open = False  # whether the threads run, and nothing has ended them
+        self._sender = Sender(
+            wire,
+            table,
+            self._mode,
+            budgets=budgets,
+            progress=progress,
+            refused=refused,
+            took=self._took,
+        )
 
     def put(self, identity: Hashable, item: bytes) -> None:
         """Hand over an item; it is written soon, or at the next flush.
@@ -98,7 +108,7 @@ class Writer:
         Raises:
             Error: An earlier write failed for good. Nothing more is written.
         """
-        self._add(identity, batches.put(item))
+        self._add(identity, self._as_write(item))
 
     def delete(self, identity: Hashable, key: bytes) -> None:
         """Hand over a deletion.
@@ -143,11 +153,12 @@ class Writer:
         rate = self._budgets.rate
         rate = math.inf if rate is None else max(rate, 1.0)
         most = self._most_workers
-        self._workers = math.ceil(min(most, rate / batches.MOST_WRITES))
+        together = self._mode.most_writes
+        self._workers = math.ceil(min(most, rate / together))
         self._most_units = rate
         self._most_waiting = math.ceil(min(2 * most * batches.MOST_WRITES, rate))
         self._most_bytes = min(2 * batches.MOST_BYTES, rate * batches.UNIT_BYTES)
-        self._full = min(batches.MOST_WRITES, self._most_waiting)
+        self._full = min(together, self._most_waiting)
 
     def _add(self, identity: Hashable, write: bytes) -> None:
         with self._lock:
@@ -163,10 +174,18 @@ class Writer:
             older = waiting.setdefault(identity, write)
             self._waiting_bytes += len(write)
             if len(waiting) == count:
-                waiting[identity] = write
-                self._waiting_bytes -= len(older)
+                self._waiting_bytes -= len(write)
+                self._meet(identity, older, write)
             elif len(waiting) % self._full == 0 and self._free:
                 self._work_there.notify()
+
+    def _meet(self, identity: Hashable, older: bytes, newer: bytes) -> None:
+        """Let one write wait in the place of two of a key, of which one waits already."""
+        met = self._mode.meet(older, newer)
+        if met is older:
+            self._progress.add(kept=1)
+        self._waiting_bytes += len(met) - len(self._waiting[identity])
+        self._waiting[identity] = met
 
     def _wait_for_room(self) -> None:
         """Return when one more write may wait.
@@ -248,7 +267,11 @@ class Writer:
 
     def _take(self, beside: dict[Hashable, bytes]) -> dict[Hashable, bytes]:
         taken = batches.take(
-            self._waiting, self._in_flight, beside=beside, most_units=self._most_units
+            self._waiting,
+            self._in_flight,
+            beside=beside,
+            most_writes=self._mode.most_writes,
+            most_units=self._most_units,
         )
         self._in_flight.update(taken)
         self._waiting_bytes -= sum(map(len, taken.values()))
@@ -261,11 +284,11 @@ class Writer:
     def _write(self, batch: dict[Hashable, bytes]) -> None:
         delays = self._backoff.delays()
         while batch:
-            left = self._call(batch)
+            left = self._sender.send(batch)
             with self._lock:
                 self._in_flight.difference_update(batch.keys() - left.keys() if left else batch)
-                for identity in left.keys() & self._waiting.keys():
-                    del left[identity]  # a newer write of the same key waits
+                for identity in left.keys() & self._waiting.keys():  # a newer write waits
+                    self._meet(identity, left.pop(identity), self._waiting[identity])
                     self._in_flight.discard(identity)
                 if left:  # what waits for the others' keys may go by another worker
                     self._work_there.notify()
@@ -288,101 +311,6 @@ class Writer:
                         left |= self._take(left)
             batch = left
 
-    def _call(self, batch: dict[Hashable, bytes]) -> dict[Hashable, bytes]:
-        """Send one request; return what came back unprocessed."""
-        try:
-            answer, consumed = self._send(batch)
-        except ServiceError as error:
-            if error.code != "ValidationException":
-                raise
-            return self._isolate(batch, error)
-        left = self._unprocessed(batch, answer)
-        written = len(batch) - len(left)
-        size = sum(map(len, batch.values())) * written // len(batch)
-        self._budgets.answered(len(batch), len(left))
-        self._progress.add(items=written, size=size, units=consumed.total)
-        return left
-
-    def _send(self, batch: dict[Hashable, bytes]) -> tuple[dict[str, Any], Consumed]:
-        body = batches.request(self.table.name, batch)
-        units = sum(map(batches.units, batch.values()))
-        consumed = None
-        expected = self._budgets.wait(units)
-        try:
-            began = time.monotonic()
-            reply = self._wire.call("BatchWriteItem", body, table=self.table.name)
-            seconds = time.monotonic() - began
-            answer = self._parse(reply)
-            with self._lock:
-                self._concurrency.answered(seconds)
-            consumed = Consumed.of(answer, units)
-        finally:
-            self._budgets.settle(expected, consumed)
-        return answer, consumed
-
-    def _isolate(self, batch: dict[Hashable, bytes], error: ServiceError) -> dict[Hashable, bytes]:
-        """Write the items of a refused request one by one, so that the error names the culprit.
-
-        The others are written all the same, or come back unprocessed.
-        """
-        if len(batch) > 1:
-            left: dict[Hashable, bytes] = {}
-            refused: DataError | None = None
-            for identity, write in batch.items():
-                try:
-                    left |= self._call({identity: write})
-                except DataError as another:
-                    refused = refused or another
-            if refused is not None:
-                raise refused
-            return left
-        [(identity, write)] = batch.items()
-        key = (
-            "/".join(text for _kind, text in identity) if isinstance(identity, tuple) else identity
-        )
-        culprit = DataError(
-            f"DynamoDB refuses the item with key {key} ({len(write):,} bytes as JSON) "
-            f"for table {self.table.name}: {error.message}",
-            "Change or leave out the item",
-        )
-        if self._refused is None:
-            raise culprit from error
-        self._refused(write, culprit)
-        return {}
-
-    def _parse(self, reply: bytes) -> dict[str, Any]:
-        try:
-            answer: dict[str, Any] = orjson.loads(reply)
-        except orjson.JSONDecodeError as error:
-            raise CorruptReply(
-                f"The answer of BatchWriteItem on table {self.table.name} is no JSON: {error}",
-                "Run again to go on",
-                code="CorruptReply",
-            ) from error
-        return answer
-
-    def _unprocessed(
-        self, batch: dict[Hashable, bytes], answer: dict[str, Any]
-    ) -> dict[Hashable, bytes]:
-        returned = [
-            write for writes in answer.get("UnprocessedItems", {}).values() for write in writes
-        ]
-        if not returned:
-            return {}
-        left = {
-            identity: batch[identity]
-            for identity in map(self._identity, returned)
-            if identity in batch
-        }
-        if len(left) != len(returned):
-            raise ServiceError(
-                f"BatchWriteItem on table {self.table.name} returned {len(returned)} unprocessed "
-                f"writes, of which {len(left)} were asked for",
-                "Run again to go on",
-            )
-        return left
-
-    def _identity(self, write: dict[str, Any]) -> Hashable:
-        if "PutRequest" in write:
-            return self.table.key.identity(write["PutRequest"]["Item"])
-        return self.table.key.identity(write["DeleteRequest"]["Key"])
+    def _took(self, seconds: float) -> None:
+        with self._lock:
+            self._concurrency.answered(seconds)

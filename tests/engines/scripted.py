@@ -1,7 +1,8 @@
 """A `Wire` in memory: for what no engine does, and for what must be looked at call by call.
 
-`ScriptedWire` answers as a function says. `ScriptedTable` is such a function for BatchWriteItem: a
-table that hands writes back, answers out of order, and keeps a list of whatever no request may do.
+`ScriptedWire` answers as a function says. `ScriptedTable` is such a function for BatchWriteItem, and for
+PutItem, UpdateItem and DeleteItem: a table that hands writes back, answers out of order, and keeps a list
+of whatever no request may do.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
+
+from dynamodb_core.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +104,8 @@ class ScriptedTable:
         name: The table's name.
         key: Names and types of its key.
         seed: Decides which writes come back unprocessed and which answers are held.
-        kept: The share of writes that are carried out; the others come back unprocessed.
+        kept: The share of writes that are carried out; the others come back unprocessed, or are
+            refused as they are in somebody's transaction where they came alone.
         held: The share of calls that are held until another one was answered.
     """
 
@@ -119,6 +123,7 @@ class ScriptedTable:
         self.history: list[Identity] = []
         self.requests = 0
         self.handed_back = 0
+        self.conditions_failed = 0
         self._name = name
         self._key = key
         self._random = random.Random(seed)
@@ -134,7 +139,8 @@ class ScriptedTable:
         )
 
     def __call__(self, operation: str, request: dict[str, Any]) -> Answer:
-        assert operation == "BatchWriteItem"
+        if operation != "BatchWriteItem":
+            return self._single(operation, request)
         writes = request["RequestItems"][self._name]
         keys = [self.identity(_subject(write)) for write in writes]
         with self._answered:
@@ -152,6 +158,49 @@ class ScriptedTable:
             self._on_the_way.difference_update(keys)
             self._answered.notify_all()
         return {"UnprocessedItems": {self._name: left} if left else {}, **self._consumed(writes)}
+
+    def slowly(self, operation: str, request: dict[str, Any]) -> Answer:
+        """Answer after a while, in which whoever writes hands over more."""
+        threading.Event().wait(0.003)
+        return self(operation, request)
+
+    def _single(self, operation: str, request: dict[str, Any]) -> Answer:
+        key = self.identity(request["Item"] if operation == "PutItem" else request["Key"])
+        if request["TableName"] != self._name:
+            self.violations.append(f"a call about {request['TableName']}")
+        with self._answered:
+            self._watch(request, [key])
+            if self._random.random() < self._held:
+                self._answered.wait(0.002)
+            code = ""
+            if self._random.random() >= self._kept:
+                code = "TransactionConflictException"
+                self.handed_back += 1
+            elif "ConditionExpression" in request and key in self.items:
+                code = "ConditionalCheckFailedException"
+                self.conditions_failed += 1
+            else:
+                self._carry_out_single(key, operation, request)
+            self._on_the_way.discard(key)
+            self._answered.notify_all()
+        if code:
+            return ServiceError(f"{operation} failed with {code}", code=code)
+        return {"ConsumedCapacity": self._consumed([request])["ConsumedCapacity"][0]}
+
+    def _carry_out_single(self, key: Identity, operation: str, request: dict[str, Any]) -> None:
+        self.history.append(key)
+        if operation == "PutItem":
+            self.items[key] = request["Item"]
+        elif operation == "DeleteItem":
+            self.items.pop(key, None)
+        else:
+            item = self.items.setdefault(key, {**request["Key"]})
+            names = request.get("ExpressionAttributeNames", {})
+            values = request.get("ExpressionAttributeValues", {})
+            expression = request.get("UpdateExpression", "").removeprefix("SET ")
+            for term in filter(None, expression.split(",")):
+                name, _, value = term.partition("=")
+                item[names[name]] = values[value]
 
     def _watch(self, request: dict[str, Any], keys: list[Identity]) -> None:
         self.requests += 1

@@ -168,6 +168,19 @@ def test_after_a_failure_the_next_calls_fill_botocores_store_of_retries(
     assert whole(service) == [True, False, True, *[True] * DETOUR, False, False]
 
 
+def test_a_condition_that_fails_is_an_answer_like_any_other(
+    service: FaultService, wire: BotoWire
+) -> None:
+    """An insert finds items by the thousand; botocore's store of retries does not pay for that."""
+    service.replies(PAGE, refused("ConditionalCheckFailedException"), PAGE)
+    scan(wire)
+    with pytest.raises(ServiceError) as raised:
+        scan(wire)
+    assert raised.value.code == "ConditionalCheckFailedException"
+    scan(wire)
+    assert whole(service) == [True, False, False]  # and it was sent once
+
+
 class Renewed:
     """Credentials that are others at each look, but for the first ones, as a role's when they expire."""
 
