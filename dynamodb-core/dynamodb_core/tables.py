@@ -1,4 +1,4 @@
-"""What is done to whole tables: list, describe, create."""
+"""What is done to whole tables: list, describe, create, add indexes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
-from dynamodb_core.errors import AccessError, ConfigError, ServiceError, TableNotFound
-from dynamodb_core.table import Key, Table
+from dynamodb_core.errors import AccessError, ConfigError, Error, ServiceError, TableNotFound
+from dynamodb_core.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from dynamodb_core.definitions import Definition
     from dynamodb_core.wire import Wire
 
 ACTIVE_WITHIN_SECONDS = 600.0
 POLL_SECONDS = 0.2
 """First pause between two looks at a table that is being made; it grows to two seconds."""
+
+BACKFILL_POLL_SECONDS = 5.0
+"""Longest pause between two looks at an index that is being made, which may take hours."""
+
+SETTLED_WITHIN_SECONDS = 3600.0
+
+BUSY = ("LimitExceededException", "ResourceInUseException")
+"""How UpdateTable is refused while the table is changed already, perhaps by somebody else."""
 
 
 def names(wire: Wire) -> Iterator[str]:
@@ -97,47 +106,130 @@ def account_limit(wire: Wire, kind: Literal["read", "write"]) -> float:
     return float(limit)
 
 
+def tags(wire: Wire, arn: str) -> dict[str, str]:
+    """Return a table's tags.
+
+    Args:
+        wire: Carries the calls; ListTagsOfResource takes ARNs only.
+        arn: The table's ARN.
+
+    Raises:
+        AccessError: ListTagsOfResource is not allowed.
+    """
+    found: dict[str, str] = {}
+    request = {"ResourceArn": arn}
+    while True:
+        answer = orjson.loads(wire.call("ListTagsOfResource", orjson.dumps(request), table=arn))
+        found |= {tag["Key"]: tag["Value"] for tag in answer.get("Tags") or ()}
+        token = answer.get("NextToken")
+        if not token:
+            return found
+        request["NextToken"] = token
+
+
 def create(
     wire: Wire,
-    name: str,
-    key: Key,
+    definition: Definition,
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Table:
-    """Create a table that is billed per request, and return when it is active.
+    """Create a table, and return when it is active and its items expire as they should.
 
-    A table that another process creates at the same moment is waited for and returned.
+    A table that another process creates at the same moment is waited for and returned as it is.
 
     Args:
         wire: Carries the calls.
-        name: The table's name.
-        key: Its primary key.
+        definition: What it is to be like.
         clock: Returns seconds.
         sleep: Waits for seconds.
 
     Raises:
         ServiceError: The table is not active after ten minutes.
-        AccessError: CreateTable or DescribeTable is not allowed.
+        AccessError: CreateTable, DescribeTable, or what the definition needs is not allowed.
     """
-    roles = ("HASH", "RANGE")
-    request = {
-        "TableName": name,
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [
-            {"AttributeName": n, "AttributeType": t}
-            for n, t in zip(key.names, key.types, strict=True)
-        ],
-        "KeySchema": [
-            {"AttributeName": n, "KeyType": role} for n, role in zip(key.names, roles, strict=False)
-        ],
-    }
+    name, made = definition.name, True
     try:
-        wire.call("CreateTable", orjson.dumps(request), table=name)
+        wire.call("CreateTable", orjson.dumps(definition.create_request()), table=name)
     except ServiceError as error:
         if error.code != "ResourceInUseException":
             raise
-    return wait_until_active(wire, name, clock=clock, sleep=sleep)
+        made = False
+    table = wait_until_active(wire, name, clock=clock, sleep=sleep)
+    expiry = definition.ttl_request() if made else None
+    if expiry is not None:
+        try:
+            wire.call("UpdateTimeToLive", orjson.dumps(expiry), table=name)
+        except Error as error:
+            left = (
+                f"Table {name} is made, and its items do not expire: enable its TTL, or delete it"
+            )
+            error.hint = f"{left}. {error.hint}"
+            raise
+    return table
+
+
+def add_indexes(
+    wire: Wire,
+    definition: Definition,
+    *,
+    say: Callable[[str], object] = str,
+    stopped: Callable[[], object] = bool,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
+) -> bool:
+    """Add the global indexes that a table lacks, one after the other; return when all are filled.
+
+    DynamoDB fills one at a time, from the items that are there. One that is under way is waited for.
+
+    Args:
+        wire: Carries the calls.
+        definition: What the table is to be like.
+        say: Told what is done.
+        stopped: Asked between two looks whether to leave; DynamoDB goes on by itself with what it
+            has begun.
+        clock: Returns seconds.
+        sleep: Waits for seconds.
+
+    Returns:
+        Whether all of them are there; False when it was told to leave.
+
+    Raises:
+        ServiceError: DynamoDB refuses an index.
+        AccessError: UpdateTable is not allowed.
+    """
+    wanted = [index["name"] for index in definition.global_indexes]
+    asked: dict[str, float] = {}
+    pause = POLL_SECONDS
+    while True:
+        table = describe(wire, definition.name)
+        there = {
+            index["IndexName"]: index.get("IndexStatus", "ACTIVE")
+            for index in table.description.get("GlobalSecondaryIndexes") or ()
+        }
+        for name in [name for name in asked if there.get(name) == "ACTIVE"]:
+            say(
+                f"Index {name} of table {table.name} is there after {clock() - asked.pop(name):.0f} s"
+            )
+        if all(there.get(name) == "ACTIVE" for name in wanted):
+            return True
+        if stopped():
+            return False
+        missing = [name for name in wanted if name not in there and name not in asked]
+        at_rest = not asked and all(status == "ACTIVE" for status in there.values())
+        if missing and at_rest and table.description.get("TableStatus") == "ACTIVE":
+            try:
+                request = definition.index_request(missing[0])
+                wire.call("UpdateTable", orjson.dumps(request), table=table.name)
+            except ServiceError as error:
+                if error.code not in BUSY:
+                    raise
+            else:
+                asked[missing[0]] = clock()
+                pause = POLL_SECONDS
+                say(f"Index {missing[0]} of table {table.name} is being made")
+        sleep(pause)
+        pause = min(pause * 2, BACKFILL_POLL_SECONDS)
 
 
 def wait_until_active(
@@ -175,3 +267,67 @@ def wait_until_active(
             )
         sleep(pause)
         pause = min(pause * 2, 2.0)
+
+
+def wait_until_settled(
+    wire: Wire,
+    name: str,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Table:
+    """Return a table once nothing of it or of its global indexes is being changed.
+
+    Args:
+        wire: Carries the calls.
+        name: The table's name.
+        clock: Returns seconds.
+        sleep: Waits for seconds.
+
+    Raises:
+        ServiceError: It is still being changed after an hour.
+    """
+    end = clock() + SETTLED_WITHIN_SECONDS
+    pause = POLL_SECONDS
+    while True:
+        table = describe(wire, name)
+        places = (table.description, *(table.description.get("GlobalSecondaryIndexes") or ()))
+        warm = [place.get("WarmThroughput") or {} for place in places]
+        states = {
+            table.description.get("TableStatus", "ACTIVE"),
+            *(place.get("IndexStatus", "ACTIVE") for place in places[1:]),
+            *(each.get("Status", "ACTIVE") for each in warm),
+        }
+        if states == {"ACTIVE"}:
+            return table
+        if clock() > end:
+            raise ServiceError(
+                f"Table {name} is {', '.join(sorted(states))} after an hour",
+                "Look at the table in the console, and run again when it is active",
+            )
+        sleep(pause)
+        pause = min(pause * 2, BACKFILL_POLL_SECONDS)
+
+
+def when_not_busy(
+    call: Callable[[], object], *, sleep: Callable[[float], object] = time.sleep
+) -> None:
+    """Make a call that DynamoDB refuses while it changes the table; try again for some seconds.
+
+    Args:
+        call: The call.
+        sleep: Waits for seconds.
+
+    Raises:
+        Error: It is refused for another reason, or for too long.
+    """
+    for pause in (0.5, 1.0, 2.0, 4.0, 5.0, 5.0):
+        try:
+            call()
+        except ServiceError as error:
+            if error.code != "ResourceInUseException":
+                raise
+        else:
+            return
+        sleep(pause)
+    call()

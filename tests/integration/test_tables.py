@@ -10,6 +10,7 @@ import pytest
 from dynamodb_core import workers
 from dynamodb_core.budgets import Budgets
 from dynamodb_core.capacity import Budget
+from dynamodb_core.definitions import Definition
 from dynamodb_core.errors import DataError, TableNotFound
 from dynamodb_core.parts import Part
 from dynamodb_core.plan import ReadPlan
@@ -37,7 +38,7 @@ def wire_to(engine: Engine) -> BotoWire:
 
 def test_a_table_is_made_described_and_listed(account: Engine) -> None:
     wire = wire_to(account)
-    made = create(wire, "orders", KEY)
+    made = create(wire, Definition("orders", KEY))
     assert (made.name, made.key, made.billing) == ("orders", KEY, "PAY_PER_REQUEST")
     assert made.active
     assert describe(wire, "orders").id == made.id
@@ -48,13 +49,13 @@ def test_a_table_is_made_described_and_listed(account: Engine) -> None:
 @pytest.mark.parametrize("type_", ["S", "N", "B"])
 def test_a_key_may_be_of_any_type_and_name(account: Engine, type_: str) -> None:
     key = Key(("odd name.#",), (type_,))
-    assert create(wire_to(account), "odd", key).key == key
+    assert create(wire_to(account), Definition("odd", key)).key == key
 
 
 def test_more_names_than_one_page_holds_are_all_listed(account: Engine) -> None:
     wire = wire_to(account)
     made = [f"t{number:03}" for number in range(105)]
-    workers.gather(lambda name: create(wire, name, KEY), made, workers=4)
+    workers.gather(lambda name: create(wire, Definition(name, KEY)), made, workers=4)
     assert sorted(names(wire)) == made
 
 
@@ -64,7 +65,9 @@ def test_a_missing_table_is_not_found(account: Engine) -> None:
 
 
 def test_several_who_make_one_table_at_once_all_get_it(account: Engine) -> None:
-    made = workers.gather(lambda _: create(wire_to(account), "orders", KEY), range(4), workers=4)
+    made = workers.gather(
+        lambda _: create(wire_to(account), Definition("orders", KEY)), range(4), workers=4
+    )
     assert len({table.id for table in made}) == 1
 
 

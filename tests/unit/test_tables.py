@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from dynamodb_core import tables
+from dynamodb_core.definitions import Definition
 from dynamodb_core.errors import AccessError, ServiceError, TableNotFound
 from dynamodb_core.table import Key
 from tests.engines.scripted import Answer, Clock, ScriptedWire, in_turn
 
 KEY = Key(("pk", "sk"), ("S", "N"))
+PLAIN = Definition("t", KEY)
 
 
 def described(status: str = "ACTIVE") -> dict[str, Any]:
@@ -89,7 +91,7 @@ class Service:
 
 def test_a_new_table_is_billed_per_request_and_has_the_key() -> None:
     wire = ScriptedWire(Service({"TableDescription": {}}, "ACTIVE"))
-    table = tables.create(wire, "t", KEY)
+    table = tables.create(wire, PLAIN)
     assert (table.key, table.active) == (KEY, True)
     assert wire.calls[0].request == {
         "TableName": "t",
@@ -107,7 +109,7 @@ def test_a_new_table_is_billed_per_request_and_has_the_key() -> None:
 
 def test_a_key_of_one_part_has_no_range() -> None:
     wire = ScriptedWire(Service({}, "ACTIVE"))
-    tables.create(wire, "t", Key(("pk",), ("S",)))
+    tables.create(wire, Definition("t", Key(("pk",), ("S",))))
     assert wire.calls[0].request["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
 
 
@@ -115,7 +117,7 @@ def test_a_table_is_waited_for_until_it_is_active() -> None:
     """DescribeTable does not know it at first, and then says that it is being made."""
     clock = Clock()
     wire = ScriptedWire(Service({}, "NONE", "NONE", "CREATING", "CREATING", "ACTIVE"))
-    table = tables.create(wire, "t", KEY, clock=clock, sleep=clock.sleep)
+    table = tables.create(wire, PLAIN, clock=clock, sleep=clock.sleep)
     assert table.active
     assert wire.operations() == ["CreateTable"] + ["DescribeTable"] * 5
     assert clock.slept == pytest.approx([0.2, 0.4, 0.8, 1.6])
@@ -132,7 +134,7 @@ def test_a_table_that_another_process_makes_is_waited_for() -> None:
     clock = Clock()
     race = ServiceError("Table already exists: t", code="ResourceInUseException")
     wire = ScriptedWire(Service(race, "CREATING", "ACTIVE"))
-    assert tables.create(wire, "t", KEY, clock=clock, sleep=clock.sleep).active
+    assert tables.create(wire, PLAIN, clock=clock, sleep=clock.sleep).active
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_a_table_that_another_process_makes_is_waited_for() -> None:
 def test_another_refusal_is_an_error_and_nothing_is_waited_for(refusal: Exception) -> None:
     wire = ScriptedWire(Service(refusal, "ACTIVE"))
     with pytest.raises(type(refusal)) as caught:
-        tables.create(wire, "t", KEY)
+        tables.create(wire, PLAIN)
     assert caught.value is refusal
     assert wire.operations() == ["CreateTable"]
 
@@ -158,7 +160,7 @@ def test_a_table_that_does_not_become_active_is_an_error_after_ten_minutes(
     clock = Clock(now=0.0)
     wire = ScriptedWire(Service({}, state))
     with pytest.raises(ServiceError, match=f"Table t is {words} after 600 seconds"):
-        tables.create(wire, "t", KEY, clock=clock, sleep=clock.sleep)
+        tables.create(wire, PLAIN, clock=clock, sleep=clock.sleep)
     assert 600 < clock.now < 610
 
 
