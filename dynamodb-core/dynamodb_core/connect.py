@@ -93,6 +93,7 @@ def open_session(settings: AwsSettings, told: set[str] | None = None) -> boto3.S
         AccessError: A role is to be assumed, by nobody.
     """
     _check_ca_bundle(settings)
+    logging.getLogger("botocore.credentials").addFilter(_in_one_line)
     told = set() if told is None else told
     try:
         session = boto3.Session(
@@ -109,6 +110,17 @@ def open_session(settings: AwsSettings, told: set[str] | None = None) -> boto3.S
     except FAILURES as error:
         raise explain(error, "the first call", "", settings) from error
     return session
+
+
+def _in_one_line(said: logging.LogRecord) -> bool:
+    """Put the reason in place of the traceback where credentials could not be renewed."""
+    error = said.exc_info[1] if said.exc_info else None
+    if error is not None:
+        response: dict[str, Any] = getattr(error, "response", {})
+        reason = response.get("Error", {}).get("Code") or type(error).__name__
+        said.msg, said.args = f"{said.getMessage()} {reason}", ()
+        said.exc_info = None
+    return True
 
 
 def open_client(
@@ -165,6 +177,13 @@ def endpoint_parameters(client: Any, operation: str, table: str) -> dict[str, An
         )
     if operation in _NOTHING:
         return {"RequestItems": {table: _NOTHING[operation]}}
+    if operation == "ImportTable":
+        return {"TableCreationParameters": {"TableName": table}}
+    if operation not in client.meta.service_model.operation_names:
+        raise ConfigError(
+            f"The installed botocore does not know {operation}, which is newer than it is",
+            "Update boto3 and botocore",
+        )
     model = client.meta.service_model.operation_model(operation)
     names = {each.name: each.member_name for each in model.context_parameters}
     return {names.get("ResourceArn", "TableName"): table}

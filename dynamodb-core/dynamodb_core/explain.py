@@ -25,6 +25,9 @@ FAILURES = (boto_errors.BotoCoreError, boto_errors.ClientError, ValueError)
 MOST_TEXT = 300
 """Characters of an error's text that are shown; a proxy's may be a whole page."""
 
+_SERVICES = {"dynamodb": ("aws_endpoint_url", "DynamoDB"), "s3": ("aws_endpoint_url_s3", "S3")}
+"""The setting of a service's endpoint, and its name, by botocore's name of it."""
+
 THROTTLED = ("ProvisionedThroughputExceeded", "ThrottlingException", "RequestLimitExceeded")
 ACCESS_CODES = frozenset(
     {
@@ -44,7 +47,9 @@ ACCESS_CODES = frozenset(
 )
 
 
-def explain(error: Exception, operation: str, table: str, settings: AwsSettings) -> Error:
+def explain(
+    error: Exception, operation: str, table: str, settings: AwsSettings, service: str = "dynamodb"
+) -> Error:
     """Turn botocore's error into ours, by what the user can do about it.
 
     Args:
@@ -52,13 +57,16 @@ def explain(error: Exception, operation: str, table: str, settings: AwsSettings)
         operation: The operation that failed.
         table: The table it was about; may be empty.
         settings: Where the service is.
+        service: botocore's name of the service.
 
     Returns:
         The error to raise. No secret is in it.
     """
     place = f"region {settings.region or 'of the environment'}"
-    if settings.endpoint_url:
-        place = f"{settings.endpoint_url}, {place}"
+    own = settings.endpoint_of(service)
+    if own:
+        place = f"{own}, {place}"
+    setting, name = _SERVICES[service]
     what = f"{operation} on table {table}" if table else operation
     if isinstance(error, boto_errors.ClientError):
         return _refusal(error, what, table, place, settings)
@@ -78,7 +86,7 @@ def explain(error: Exception, operation: str, table: str, settings: AwsSettings)
     if wrong:
         return ConfigError(*wrong)
     said = str(error)
-    hint = "Check aws_endpoint_url, aws_region and the network"
+    hint = f"Check {setting}, aws_region and the network"
     known: dict[str, Any] = getattr(error, "kwargs", {})
     if isinstance(error, boto_errors.SSLError):
         hint = "Check aws_ca_bundle, or AWS_CA_BUNDLE, and the certificate of the endpoint or proxy"
@@ -87,7 +95,7 @@ def explain(error: Exception, operation: str, table: str, settings: AwsSettings)
         said = _discreet(f"{said}: {known.get('error')}", settings)
     elif _is_sts(str(known.get("endpoint_url")), settings):
         hint = "Check aws_endpoint_url_sts, aws_region and the network"
-    return EndpointError(f"{what} did not reach DynamoDB ({place}): {said}".rstrip(". "), hint)
+    return EndpointError(f"{what} did not reach {name} ({place}): {said}".rstrip(". "), hint)
 
 
 def throttled(error: boto_errors.ClientError) -> bool:
