@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dynamodb_core.errors import ConfigError
 from tap_dynamodb import overrides
 from tap_dynamodb.column_schema import reserved_schema
+from tap_dynamodb.particulars import Particulars
 from tap_dynamodb.sampled import columns
 
 if TYPE_CHECKING:
@@ -23,7 +24,11 @@ DEFAULTS = {"index": None, "entity": None, "decimals": "number", "binary_encodin
 
 
 def sampled_schema(
-    seen: Seen, table: Table, settings: Settings, entity: str | None = None
+    seen: Seen,
+    table: Table,
+    settings: Settings,
+    entity: str | None = None,
+    particulars: Particulars | None = None,
 ) -> dict[str, Any]:
     """Return the JSON Schema of a stream, by a sample and the settings.
 
@@ -32,6 +37,7 @@ def sampled_schema(
         table: The table it comes from.
         settings: Those of the table.
         entity: The stream's name if it is that of an entity.
+        particulars: What the table is like; None for what DescribeTable says.
 
     Raises:
         ConfigError: The settings do not fit the table.
@@ -45,11 +51,15 @@ def sampled_schema(
             settings.reserved_field if settings.type_tags else None,
             overrides.overridden(table, settings, seen.kind),
         )
-    return stream_schema(table, attributes, settings, entity)
+    return stream_schema(table, attributes, settings, entity, particulars)
 
 
 def stream_schema(
-    table: Table, attributes: Mapping[str, str], settings: Settings, entity: str | None = None
+    table: Table,
+    attributes: Mapping[str, str],
+    settings: Settings,
+    entity: str | None = None,
+    particulars: Particulars | None = None,
 ) -> dict[str, Any]:
     """Return the JSON Schema of a stream.
 
@@ -59,6 +69,7 @@ def stream_schema(
         settings: Those of the table: the item format, the fields that are ours, and what `schema`
             says of columns.
         entity: The stream's name if it is that of an entity.
+        particulars: What the table is like; None for what DescribeTable says.
 
     Raises:
         ConfigError: A key attribute has the name of a field that is ours, or the settings do not fit
@@ -86,7 +97,11 @@ def stream_schema(
         "type": "object",
         "properties": properties,
         "required": list(table.key.names),
-        TABLE: _annotation(table, settings) | ({"entity": entity} if entity else {}),
+        TABLE: {
+            **_annotation(table, settings),
+            **_told(particulars or Particulars.of(table)),
+            **({"entity": entity} if entity else {}),
+        },
     }
 
 
@@ -113,18 +128,6 @@ def require_same(schema: Mapping[str, Any], table: Table, settings: Settings) ->
                 f"{given.get(member)}, now it is {now.get(member)}",
                 "Discover again (meltano run --refresh-catalog)",
             )
-
-
-def left_behind(table: Table) -> list[str]:
-    """Name what a table has that its items do not carry, for whoever creates the copy."""
-    named = {
-        "GlobalSecondaryIndexes": "global secondary indexes",
-        "LocalSecondaryIndexes": "local secondary indexes",
-        "StreamSpecification": "stream",
-        "SSEDescription": "encryption key",
-        "Replicas": "replicas",
-    }
-    return [words for member, words in named.items() if table.description.get(member)]
 
 
 def reattach(schema: dict[str, Any], annotated: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,7 +168,13 @@ def _annotation(table: Table, settings: Settings) -> dict[str, Any]:
         "reserved": settings.reserved_field if settings.type_tags else None,
         "decimals": settings.decimals,
         "binary_encoding": settings.binary_encoding,
-        "left_behind": left_behind(table),
+    }
+
+
+def _told(particulars: Particulars) -> dict[str, Any]:
+    return {
+        "left_behind": list(particulars.left_behind),
+        "definition": dict(particulars.definition),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from dynamodb_core.codec import TYPES
 from dynamodb_core.prices import COST_PROPERTIES
 from dynamodb_core.settings import AWS_PROPERTIES
+from dynamodb_core.warm_up import WARM_UP_PROPERTIES
 from tap_dynamodb.batch import BATCH_PROPERTIES
 
 ITEM_FORMATS = ("plain", "packed", "dynamodb_json")
@@ -147,6 +148,17 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
         "title": "Consistent reads",
         "description": "Read strongly consistent, at twice the capacity units.",
     },
+    **WARM_UP_PROPERTIES,
+    "describe_ttl_and_tags": {
+        "type": "boolean",
+        "default": True,
+        "title": "Describe TTL and tags",
+        "description": (
+            "Ask for the TTL attribute and the tags of each table at discovery, so that "
+            "target-dynamodb can make the same table. What may not be asked for is left out; of more "
+            "than 100 tables neither is asked for."
+        ),
+    },
     "skip_expired": {
         "type": "boolean",
         "default": False,
@@ -227,6 +239,7 @@ OF_EACH_TABLE = (
     "read_capacity",
     "read_capacity_percent",
     "consistent_read",
+    "warm_up",
     "skip_expired",
     "decimals",
     "binary_encoding",

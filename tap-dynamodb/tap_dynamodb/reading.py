@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core import tables
 from dynamodb_core.errors import ConfigError, Error
 from dynamodb_core.expired import Expiry
+from dynamodb_core.notes import OWN
+from dynamodb_core.table import Index
+from dynamodb_core.warm_up import WarmUp
+from dynamodb_core.warmth import Warmth
 from tap_dynamodb import sources
 from tap_dynamodb.batch_files import FILE_SECONDS
 from tap_dynamodb.bookmarks import STATE_KEY
@@ -166,6 +170,8 @@ class TableReading:
         )
         expired = 0
         with ExitStack() as stack:
+            if write:
+                stack.enter_context(self._warm())
             for stream in opened.values():
                 stack.enter_context(stream.counting())
             stack.enter_context(self._tap.streaming())
@@ -212,6 +218,25 @@ class TableReading:
             self.done = write
             self._write_state(write=write)
             self._tap.finished(self)
+
+    @contextmanager
+    def _warm(self) -> Iterator[None]:
+        """Give the table more capacity while it is read, where that is asked for."""
+        asked = WarmUp.of(self.settings.warm_up)
+        if asked is None:
+            yield
+            return
+        warmth = Warmth(self._tap.wire, self.holder.logger)
+        try:
+            read = self.scan.read
+            index = read.name if isinstance(read, Index) and not read.local else OWN
+            self.scan.warmed(warmth.up(self.source.table, asked, index))
+            yield
+        except BaseException:
+            with suppress(Error):  # it is in the log, and another error is the one to tell
+                warmth.down()
+            raise
+        warmth.down()
 
     def _attributes(self, opened: Sequence[DynamoDBStream]) -> list[str] | None:
         """Return the attributes that must be read; None for all."""

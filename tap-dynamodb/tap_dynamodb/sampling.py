@@ -19,6 +19,7 @@ from tap_dynamodb.discovery import sampled_schema
 from tap_dynamodb.entities import Entities
 from tap_dynamodb.pace import Pace
 from tap_dynamodb.pages import refusals
+from tap_dynamodb.particulars import Inquiry
 from tap_dynamodb.sampled import Seen
 from tap_dynamodb.sources import DESCRIBE_WORKERS, Source
 
@@ -57,6 +58,7 @@ def schemas(
         For each table the schema of each stream, by its name: of the table's own, and of its
         entities.
     """
+    inquiry = Inquiry(wire, wanted=settings.describe_ttl_and_tags, count=len(found))
 
     def of(source: Source, own: str) -> dict[str, dict[str, Any]]:
         table = source.table
@@ -67,8 +69,9 @@ def schemas(
             for name, items in entities.split(sample(wire, source, its, purse)).items():
                 for raw in items:
                     seen[name].add(msgspec.json.decode(raw))
+        told = inquiry.of(source)
         schemas = {
-            name: sampled_schema(each, table, its, None if name == own else name)
+            name: sampled_schema(each, table, its, None if name == own else name, told)
             for name, each in seen.items()
         }
         lines = (advise(seen[name], schema, table, its) for name, schema in schemas.items())

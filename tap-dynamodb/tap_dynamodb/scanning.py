@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dynamodb_core.expressions import Bounds
     from dynamodb_core.plan import ReadPlan
     from dynamodb_core.prices import Purse
+    from dynamodb_core.table import Table
     from dynamodb_core.wire import Wire
     from tap_dynamodb.pages import Blocks, PageConverter, Widened
     from tap_dynamodb.settings import Settings
@@ -83,6 +84,14 @@ class TableScan:
             reads=self.reads,
             only=only,
         )
+
+    def warmed(self, table: Table) -> None:
+        """Take note of a table that has been given more capacity.
+
+        Args:
+            table: The table as it is now.
+        """
+        self._source = replace(self._source, table=table)
 
     def plan(
         self,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dynamodb_core.errors import ConfigError
 from dynamodb_core.rates import Asked
 from dynamodb_core.settings import AwsSettings
+from dynamodb_core.warm_up import WarmUp
 from tap_dynamodb.batch import PENDING_BYTES, Batching
 from tap_dynamodb.foreign import refuse_foreign
 
@@ -45,6 +46,8 @@ class Settings:
     read_capacity: int | None = None
     read_capacity_percent: int | None = None
     consistent_read: bool = False
+    warm_up: Mapping[str, Any] | None = None
+    describe_ttl_and_tags: bool = True
     skip_expired: bool = False
     decimals: Decimals = "number"
     binary_encoding: Binary = "base64"
@@ -134,7 +137,7 @@ class Settings:
                 f"item_field and reserved_field are both {self.item_field}",
                 "Give them different names",
             )
-        _ = self.pace
+        _ = self.pace, WarmUp.of(self.warm_up)
         if self.segment_range is None:
             return
         if self.query is not None:

@@ -23,6 +23,7 @@ from tap_dynamodb.bookmarks import STATE_KEY
 from tap_dynamodb.costs import Spending
 from tap_dynamodb.emit import Emitter
 from tap_dynamodb.foreign import unknown
+from tap_dynamodb.maps import Mapper
 from tap_dynamodb.outbox import Outbox
 from tap_dynamodb.properties import CONFIG_JSONSCHEMA
 from tap_dynamodb.reading import TableReading
@@ -78,6 +79,11 @@ class TapDynamoDB(Tap):
         self._finished: list[TableReading] = []
         super().__init__(catalog=copy.deepcopy(catalog), **arguments)
         self.emitter.written = self._leave_when_asked
+
+    def setup_mapper(self) -> None:
+        """Make the stream maps of all streams."""
+        self.mapper = Mapper(dict(self.config), self.logger)
+        self.mapper.register_raw_streams_from_catalog(self.catalog)
 
     @classmethod
     def cb_config(

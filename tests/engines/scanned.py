@@ -32,6 +32,8 @@ class ScannedTable:
     units: float = 0.5
     table_id: str = "11111111-2222-3333-4444-555555555555"
     more: dict[str, Any] = field(default_factory=dict)
+    ttl: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
 
     def description(self, name: str) -> dict[str, Any]:
         """Return what DescribeTable says."""
@@ -51,6 +53,12 @@ class ScannedTable:
             "TableSizeBytes": 100 * len(self.items),
             **self.more,
         }
+
+    def expiry(self) -> dict[str, str]:
+        """Return what DescribeTimeToLive says."""
+        if not self.ttl:
+            return {"TimeToLiveStatus": "DISABLED"}
+        return {"TimeToLiveStatus": "ENABLED", "AttributeName": self.ttl}
 
     def scan(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return a page."""
@@ -103,7 +111,7 @@ class Account:
     def _answer(self, operation: str, request: dict[str, Any]) -> Answer:
         if self.before is not None:
             self.before(operation, request)
-        name = request.get("TableName", "").rpartition("/")[2]
+        name = request.get("TableName", request.get("ResourceArn", "")).rpartition("/")[2]
         if (operation, name) in self.denied:
             return self.denied[operation, name]
         if operation == "ListTables":
@@ -114,6 +122,10 @@ class Account:
             return TableNotFound(f"Table {name} does not exist")
         if operation == "DescribeTable":
             return {"Table": self.tables[name].description(name)}
+        if operation == "DescribeTimeToLive":
+            return {"TimeToLiveDescription": self.tables[name].expiry()}
+        if operation == "ListTagsOfResource":
+            return {"Tags": [{"Key": k, "Value": v} for k, v in self.tables[name].tags.items()]}
         assert operation == "Scan"
         return self.tables[name].scan(request)
 

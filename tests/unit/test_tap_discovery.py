@@ -13,18 +13,19 @@ from dynamodb_core.table import Key, Table
 from tap_dynamodb.column_schema import TYPE, column_types, property_schema, reserved_schema
 from tap_dynamodb.discovery import (
     TABLE,
-    left_behind,
     reattach,
     require_same,
     sampled_schema,
     stream_schema,
 )
+from tap_dynamodb.particulars import Particulars
 from tap_dynamodb.sampled import Seen
 from tap_dynamodb.settings import Settings
 
 KEY = Key(("pk", "sk"), ("S", "N"))
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"
-ORDERS = Table("orders", ARN, "id-1", KEY)
+ON_DEMAND = {"BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}
+ORDERS = Table("orders", ARN, "id-1", KEY, description=ON_DEMAND)
 PLAIN = Settings(aws=AwsSettings())
 
 
@@ -110,6 +111,7 @@ def test_the_table_that_it_comes_from_is_annotated(item_format: str) -> None:
         "decimals": "number",
         "binary_encoding": "base64",
         "left_behind": [],
+        "definition": {},
     }
 
 
@@ -235,15 +237,29 @@ def test_names_that_clash_with_nothing_are_fine(key: str, change: dict[str, Any]
     assert key in stream_schema(table, {}, replace(PLAIN, **change))["properties"]
 
 
-def test_what_a_copy_will_lack_is_named() -> None:
+def test_what_a_copy_is_to_be_like_is_told_and_what_it_will_lack() -> None:
+    index = {
+        "IndexName": "by_day",
+        "KeySchema": [{"AttributeName": "day", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }
     description = {
-        "GlobalSecondaryIndexes": [{}],
-        "LocalSecondaryIndexes": [],
-        "StreamSpecification": {"StreamEnabled": True},
+        "GlobalSecondaryIndexes": [index],
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        "Replicas": [{"RegionName": "eu-north-1"}],
+        "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
     }
     table = replace(ORDERS, description=description)
-    assert left_behind(table) == ["global secondary indexes", "stream"]
-    assert stream_schema(table, {}, PLAIN)[TABLE]["left_behind"] == left_behind(table)
+    annotation = stream_schema(table, {}, PLAIN)[TABLE]
+    assert annotation["left_behind"] == ["replicas in eu-north-1"]
+    assert annotation["definition"] == {
+        "global_secondary_indexes": [{"name": "by_day", "partition_key": "day"}],
+        "stream_view_type": "NEW_IMAGE",
+    }
+    told = Particulars({"ttl_attribute": "ends"}, ("tags (not known)",))
+    annotation = sampled_schema(Seen(), table, PLAIN, None, told)[TABLE]
+    assert annotation["definition"] == {"ttl_attribute": "ends"}
+    assert annotation["left_behind"] == ["tags (not known)"]
 
 
 # The annotations, lost and found

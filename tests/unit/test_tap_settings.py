@@ -68,6 +68,8 @@ def test_what_is_given_is_taken() -> None:
         "processes": 3,
         "read_capacity": 11,
         "consistent_read": True,
+        "describe_ttl_and_tags": False,
+        "warm_up": {"method": "provisioned", "read_units": 50},
         "skip_expired": True,
         "decimals": "string",
         "binary_encoding": "base16",
