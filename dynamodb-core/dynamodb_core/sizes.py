@@ -7,14 +7,14 @@ they are vague about numbers and empty values, they are as DynamoDB Local counts
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dynamodb_core.batches import UNIT_BYTES
 from dynamodb_core.errors import DataError
 from dynamodb_core.pointers import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dynamodb_core.codec import Item
     from dynamodb_core.table import Table
@@ -76,12 +76,7 @@ def check(item: Item, table: Table) -> None:
         DataError: The item is too large, too deep, or does not fit the key of the table or of one
             of its indexes.
     """
-    size = item_size(item)
-    if size > MOST_ITEM_BYTES:
-        raise DataError(
-            f"it is {size:,} bytes large, and DynamoDB takes {MOST_ITEM_BYTES:,}",
-            "Leave attributes out, or keep them in S3",
-        )
+    check_size(item)
     for name, value in item.items():
         if _depth(value) > MOST_DEPTH:
             raise DataError(
@@ -94,21 +89,77 @@ def check(item: Item, table: Table) -> None:
             raise DataError(
                 f"its key attribute {name} is {key_size:,} bytes large, and DynamoDB takes {limit:,}"
             )
+    check_index_keys(item, index_keys(table))
+
+
+def check_size(item: Item) -> None:
+    """Find out whether an item is too large.
+
+    Args:
+        item: Typed attributes.
+
+    Raises:
+        DataError: It is.
+    """
+    size = item_size(item)
+    if size > MOST_ITEM_BYTES:
+        largest = max(item, key=lambda name: value_size(item[name]))
+        raise DataError(
+            f"it is {size:,} bytes large, and DynamoDB takes {MOST_ITEM_BYTES:,}; the largest of it is "
+            f"/{escape(largest)} with {value_size(item[largest]):,}",
+            "Leave attributes out, or keep them in S3",
+        )
+
+
+class IndexKey(NamedTuple):
+    """An attribute that is part of the key of an index, and not of the table's.
+
+    Attributes:
+        name: The attribute.
+        type: `S`, `N` or `B`.
+        of: The index, or one of them.
+    """
+
+    name: str
+    type: str
+    of: str
+
+
+def index_keys(table: Table) -> list[IndexKey]:
+    """Return the attributes that keys of a table's indexes want to be of a type, each once."""
+    found: dict[str, IndexKey] = {}
     for index in table.indexes:
         for name in (*index.partition, *index.sort):
-            _check_index_key(item.get(name), name, index.types[name], index.name)
+            if name not in table.key.names:
+                found.setdefault(name, IndexKey(name, index.types[name], index.name))
+    return list(found.values())
 
 
-def _check_index_key(value: Mapping[str, Any] | None, name: str, wanted: str, index: str) -> None:
-    if value is None:  # then the item is not in the index
-        return
-    [(kind, content)] = value.items()
-    if kind != wanted:
-        raise DataError(
-            f"/{escape(name)} is of type {kind}, and the key of index {index} wants {wanted}"
-        )
-    if content == "":
-        raise DataError(f"/{escape(name)} is empty, and part of the key of index {index}")
+def check_index_keys(item: Item, keys: Sequence[IndexKey]) -> None:
+    """Find out whether the keys of indexes refuse an item. One that lacks an attribute is not in them.
+
+    Args:
+        item: Typed attributes.
+        keys: What `index_keys` returned.
+
+    Raises:
+        DataError: They do.
+    """
+    for name, wanted, index in keys:
+        value = item.get(name)
+        if value is None:
+            continue
+        [(kind, content)] = value.items()
+        if kind != wanted:
+            raise DataError(
+                f"/{escape(name)} is of type {kind}, and the key of index {index} wants {wanted}",
+                "Make it that type, or leave it out: the item is not in the index then",
+            )
+        if content == "":
+            raise DataError(
+                f"/{escape(name)} is empty, and part of the key of index {index}",
+                "Leave it out: the item is not in the index then",
+            )
 
 
 def _number_size(text: str) -> int:

@@ -1,9 +1,9 @@
 """From a record's properties to typed attributes: compiled once for each SCHEMA; pure.
 
-Which type an attribute gets is decided, in this order, by the table's key, by the annotation of our
-tap (`x-dynamodb-type`), by the JSON Schema, by the value. A null in a stream of our tap is NULL; in
-a stream of another tap the attribute is left out, while nulls inside of its objects and arrays are
-kept. A value of another tap that does not fit its schema is typed by what it is.
+Which type an attribute gets is decided, in this order, by the option `types`, by the table's key, by
+the annotation of our tap (`x-dynamodb-type`), by the JSON Schema, by the value. A null is NULL or left
+out, as is asked for, and so is an empty text; nulls inside of objects and arrays are kept. A value of
+another tap that does not fit its schema is typed by what it is.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dynamodb_core import encode, numbers
 from dynamodb_core.errors import DataError
 from dynamodb_core.pointers import escape
+from target_dynamodb import casts
 from target_dynamodb.compiled import Column
 
 if TYPE_CHECKING:
@@ -43,9 +44,12 @@ class Attributes:
 
     Args:
         kinds: What the properties become.
-        keys: The type of each key attribute of the table.
+        keys: The properties that the key is made of, each with the type that it is given; None where
+            it is typed as any other.
         apart: Properties that are no attributes.
         keep_nulls: Whether null is NULL; else the attribute is left out.
+        empty: What becomes of an empty text that is not of the key: `keep`, `omit`, or `null`.
+        types: The option `types`.
 
     Raises:
         DataError: A property is annotated with a type that DynamoDB does not have.
@@ -55,18 +59,32 @@ class Attributes:
         self,
         kinds: Mapping[str, Kind],
         *,
-        keys: Mapping[str, str],
+        keys: Mapping[str, str | None],
         apart: Container[str],
         keep_nulls: bool,
+        empty: str = "keep",
+        types: Mapping[str, str] | None = None,
     ) -> None:
         self._apart = apart
         self._keep_nulls = keep_nulls
+        self._empty = empty
+        types = types or {}
         self._columns = {
-            name: _column(name, found, None) for name, found in kinds.items() if name not in apart
+            name: _column(name, kinds.get(name), None, types.get(name))
+            for name in {**kinds, **types}
+            if name not in apart
         }
-        self._keys = {name: _column(name, kinds.get(name), type_) for name, type_ in keys.items()}
+        self._keys = {
+            name: _column(name, kinds.get(name), type_, types.get(name))
+            for name, type_ in keys.items()
+        }
         self._columns |= {n: column for n, column in self._keys.items() if n not in apart}
         self._texts = {name for name, found in kinds.items() if found.decimal}
+        self._texts |= {
+            name
+            for name, type_ in types.items()
+            if type_ == "N" and name in kinds and kinds[name].type == "S"
+        }
 
     def columns(self) -> list[Column]:
         """Return the properties that are attributes, each with how it is typed."""
@@ -84,6 +102,23 @@ class Attributes:
         Raises:
             DataError: A value does not fit; its path is named.
         """
+        if self._empty != "keep":
+            return self._of_filled(record)
+        return self._of(record)
+
+    def _of_filled(self, record: Mapping[str, Any]) -> dict[str, encode.TypedValue]:
+        """Return the attributes of a record without those that are an empty text."""
+        empty = {
+            name
+            for name, value in record.items()
+            if value == "" and name not in self._keys and name not in self._apart
+        }
+        item = self._of({name: value for name, value in record.items() if name not in empty})
+        if self._empty == "null":
+            item |= {name: {"NULL": True} for name in empty}
+        return item
+
+    def _of(self, record: Mapping[str, Any]) -> dict[str, encode.TypedValue]:
         columns = self._columns
         item: dict[str, encode.TypedValue] = {}
         for name, value in record.items():
@@ -99,7 +134,10 @@ class Attributes:
             if value.__class__ is as_it_is:
                 item[name] = {type_: value}
             elif value is not None:
-                item[name] = encoder(value, path)
+                try:
+                    item[name] = encoder(value, path)
+                except casts.LeftOut:
+                    continue
             elif self._keep_nulls:
                 item[name] = {"NULL": True}
         return item
@@ -120,10 +158,18 @@ class Attributes:
         }
 
 
-def _column(name: str, found: Kind | None, key: str | None) -> tuple[type, str, Encode, str]:
+def _column(
+    name: str, found: Kind | None, key: str | None, asked: str | None
+) -> tuple[type, str, Encode, str]:
     """Return, for a property: what is written as it is, the type, the encoder, the path."""
-    type_ = key or (found.type if found else None)
     path = f"/{escape(name)}"
+    if asked is not None:
+        cast = casts.caster(asked, base16=bool(found and found.base16))
+        alike = asked in ("S", "N") or (asked == "BOOL" and bool(found and found.type == "BOOL"))
+        if not alike:
+            return _NoValue, "", cast, path
+        return _AS_IT_IS.get(asked, _NoValue), asked, cast, path
+    type_ = key or (found.type if found else None)
     if type_ is None:
         return _NoValue, "", encode.natural, path
     if type_ not in encode.ENCODERS:

@@ -85,6 +85,8 @@ class Compiled:
         absent: One that no record of this way has, or null; empty for none.
         reserved: The property that holds what has no column; empty without one.
         keep_nulls: Whether null is NULL; else the attribute is left out.
+        empty: What becomes of an empty text that is not of the key: `keep`, `omit`, or `null`.
+        indexed: The type that keys of indexes want of attributes.
         dense: Whether every record has every column, and nothing apart from them.
     """
 
@@ -97,16 +99,19 @@ class Compiled:
         absent: str = "",
         reserved: str = "",
         keep_nulls: bool,
+        empty: str = "keep",
+        indexed: Mapping[str, str] | None = None,
         dense: bool,
     ) -> None:
         by_name = {column.name: column for column in columns}
-        code = _Code(dense=dense, keep_nulls=keep_nulls)
+        indexed = indexed or {}
+        code = _Code(dense=dense, keep_nulls=keep_nulls, empty=empty, indexed=indexed)
         for name, type_ in keys.items():
             code.key(by_name.pop(name), type_)
         for column in by_name.values():
             code.column(column)
         if reserved and not dense:
-            code.reserved(reserved, frozenset(column.name for column in columns))
+            code.reserved(reserved, frozenset((*(column.name for column in columns), *indexed)))
         for name in skipped:
             code.field(name, Any | UnsetType)
         if absent:
@@ -146,6 +151,8 @@ def compiled(
     absent: str,
     reserved: str,
     keep_nulls: bool,
+    empty: str = "keep",
+    indexed: Mapping[str, str] | None = None,
 ) -> list[Compiled]:
     """Compile for a SCHEMA, see `Compiled`.
 
@@ -157,6 +164,7 @@ def compiled(
     fit = (
         keys.keys() <= set(names)
         and set(keys.values()) <= {"S", "N"}
+        and all(column.type == keys.get(column.name, column.type) for column in columns)
         and set(names).isdisjoint(others)
         and len(names) <= MOST_COLUMNS
         and all(map(nameable, (*names, *others)))
@@ -169,6 +177,8 @@ def compiled(
             absent=absent,
             reserved=reserved,
             keep_nulls=keep_nulls,
+            empty=empty,
+            indexed=indexed,
             dense=dense,
         )
         for dense in (True, False)
@@ -182,9 +192,13 @@ class _Code:
     Where records are dense, the item is joined of one tuple, in which what never changes is one piece.
     """
 
-    def __init__(self, *, dense: bool, keep_nulls: bool) -> None:
+    def __init__(
+        self, *, dense: bool, keep_nulls: bool, empty: str, indexed: Mapping[str, str]
+    ) -> None:
         self._dense = dense
         self._keep_nulls = keep_nulls
+        self._empty = empty
+        self._indexed = indexed
         self._fields: list[Any] = []
         self._rename: dict[str, str] = {}
         self._lines: list[str] = []
@@ -250,24 +264,41 @@ class _Code:
             self._space[encode] = column.encode
             type_, pieces = Any, [opening, f"dumps({encode}({own}, {column.path!r}))"]
             check = f"if {own} is None: misfit()"
+        refused = self._refused(column, own)
+        empty = self._empty if type_ in (str, Any) else "keep"
         if self._dense:
             source = self.field(column.name, type_, always=True)
             self._lines.append(f"{own} = bytes({source})" if null else f"{own} = {source}")
-            self._lines += filter(None, [check])
+            self._lines += filter(None, [check, refused])
+            if empty != "keep":
+                self._lines.append(f"if {own} == '': misfit()")
             self._put(pieces)
             return
         if type_ in (str, bool):
             type_ |= None
+        as_null = "misfit()" if column.name in self._indexed else f"p.append({opening + _NULL!r})"
         self._lines += [
             f"{own} = {self.field(column.name, type_ | UnsetType)}",
             f"if {own} is not U:",
             *([f"    {own} = bytes({own})"] if null else []),
             f"    if {null or f'{own} is None'}:",
-            f"        {f'p.append({opening + _NULL!r})' if self._keep_nulls else 'pass'}",
+            f"        {as_null if self._keep_nulls else 'pass'}",
+            *([f"    elif {own} == '':"] if empty != "keep" else []),
+            *([f"        {as_null if empty == 'null' else 'pass'}"] if empty != "keep" else []),
             "    else:",
             *([f"        {check}"] if null else []),
+            *([f"        {refused}"] if refused else []),
         ]
         self._put(pieces, indent=8)
+
+    def _refused(self, column: Column, own: str) -> str:
+        """Return the line that tells what the key of an index refuses; empty where there is none."""
+        wanted = self._indexed.get(column.name)
+        if wanted is None:
+            return ""
+        if wanted != column.type:
+            return "misfit()"
+        return "" if wanted == "N" else f"if not {own}: misfit()"
 
     def reserved(self, name: str, columns: frozenset[str]) -> None:
         """Read the reserved object, and write the attributes that it holds."""

@@ -14,6 +14,9 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 """Decodes a strict JSON object; floats become Decimal."""
 
+encode = msgspec.json.Encoder(decimal_format="number").encode
+"""The way back: a record as JSON, with every digit of its numbers."""
+
 
 def reread(line: bytes) -> Any:
     """Decode what `decode` does not: NaN, Infinity and lone surrogates pass, for errors to name.

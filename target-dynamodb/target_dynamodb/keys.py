@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dynamodb_core.errors import ConfigError, KeyMismatch
 from dynamodb_core.table import Key, Table
-from target_dynamodb.kinds import kind
+from target_dynamodb.key_choice import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator
 
-    from target_dynamodb.source import Source
+__all__ = ["Stream", "check_key", "new_key", "remarks"]
 
 MOST_KEYS = 2
 KEY_HINT = (
-    'Name the key with stream_maps, for example {"%s": {"__key_properties__": ["id"]}}, '
+    'Name the key with stream_options, for example {"%s": {"partition_key": "id"}}, '
     "or create the table yourself"
 )
-
-
-@dataclass(frozen=True)
-class Stream:
-    """What the target knows of a stream when it looks for its table.
-
-    Attributes:
-        name: The stream's name, after stream maps.
-        key_properties: Its key, partition key first; may be empty.
-        properties: The JSON Schema of each property.
-        source: The table that it came from, if our tap wrote it.
-    """
-
-    name: str
-    key_properties: Sequence[str]
-    properties: Mapping[str, Mapping[str, Any]]
-    source: Source | None = None
+JOIN_HINT = (
+    "Join some of them into one attribute with stream_options, for example "
+    '{"%s": {"partition_key": "%s", "join": {"sk": ["%s"]}, "sort_key": "sk"}}'
+)
 
 
 def new_key(stream: Stream, table: str) -> Key:
@@ -48,30 +34,23 @@ def new_key(stream: Stream, table: str) -> Key:
     Raises:
         ConfigError: The stream has no key, too long a key, or a key of a type that is none.
     """
-    names = tuple(stream.key_properties)
-    source_key = stream.source.key if stream.source else None
-    known = dict(zip(source_key.names, source_key.types, strict=True)) if source_key else {}
-    if set(known) == set(names):
-        names = tuple(known)
+    names = stream.key_names()
     if not names:
         raise ConfigError(
             f"Stream {stream.name} has no key properties, and table {table} does not exist",
             KEY_HINT % stream.name,
         )
     if len(names) > MOST_KEYS:
-        raise ConfigError(
-            f"Stream {stream.name} has {len(names)} key properties ({', '.join(names)}), "
-            "a DynamoDB table has one or two",
-            KEY_HINT % stream.name,
-        )
+        raise _too_many(stream, names)
     types = []
     for name in names:
-        type_ = kind(stream.properties.get(name) or {}).type or known.get(name)
+        type_ = stream.type_of(name)
         if type_ not in ("S", "N", "B"):
             raise ConfigError(
                 f"Key property {name} of stream {stream.name} is of type {type_ or 'unknown'}, "
                 f"a key of DynamoDB is a string, a number or binary",
-                KEY_HINT % stream.name,
+                f'Say its type in stream_options, {{"{stream.name}": {{"types": {{"{name}": "S"}}}}}}, '
+                "or create the table yourself",
             )
         types.append(type_)
     return Key(names, tuple(types))
@@ -87,20 +66,62 @@ def check_key(stream: Stream, table: Table) -> None:
         table: An existing table.
 
     Raises:
-        KeyMismatch: The keys differ in names or types.
+        KeyMismatch: The keys differ in names or types, or in their order where the options name them.
+        ConfigError: The stream has more key properties than a key has parts.
     """
-    names = stream.key_properties or [n for n in table.key.names if n in stream.properties]
-    if set(names) != set(table.key.names):
-        own = ", ".join(stream.key_properties) or "no key properties"
+    there, options = table.key.names, stream.options
+    names = stream.key_names() or tuple(name for name in there if _has(stream, name))
+    if len(names) > MOST_KEYS and (options.partition_key or options.sort_key):
+        raise _too_many(stream, names)
+    first = options.partition_key or (names[0] if options.shards and names else None)
+    ordered = {0: first, 1: options.sort_key}
+    swapped = any(name and there[place : place + 1] != (name,) for place, name in ordered.items())
+    if set(names) != set(there) or swapped:
+        own = ", ".join(names) or "no key properties"
         raise KeyMismatch(
             f"Table {table.name} has the key {table.key}, stream {stream.name} has {own}",
-            "Name another table with table_names, or " + KEY_HINT % stream.name,
+            "Name another table with table_names. " + KEY_HINT % stream.name,
         )
-    for name, wanted in zip(table.key.names, table.key.types, strict=True):
-        found = kind(stream.properties.get(name) or {}).type
+    for name, wanted in zip(there, table.key.types, strict=True):
+        found = stream.type_of(name)
         if found not in (None, wanted):
             raise KeyMismatch(
                 f"Key attribute {name} of table {table.name} is of type {wanted}, "
                 f"property {name} of stream {stream.name} is of type {found}",
-                "Name another table with table_names, or change the property with stream_maps",
+                "Name another table with table_names, or the property's type with stream_options "
+                "(types)",
             )
+
+
+def remarks(stream: Stream, key: Key) -> Iterator[str]:
+    """Yield what somebody should know of what the options make of a stream's key.
+
+    Args:
+        stream: The stream.
+        key: The key of its table.
+    """
+    if stream.key and not stream.tells_apart(key):
+        yield (
+            f"Stream {stream.name}: its key is {', '.join(stream.key)}, and the table's key {key} does "
+            "not hold all of that: records that differ in the rest only are one item, the last of them"
+        )
+    if stream.options.shards.get("by") == "random":
+        yield (
+            f"Stream {stream.name}: shards are chosen at random, so that a record that comes again, "
+            "also when a run is repeated, becomes a second item"
+        )
+
+
+def _has(stream: Stream, name: str) -> bool:
+    options = stream.options
+    made = name in options.join or name in options.constants or name in options.defaults
+    return made or stream.old_name(name) in stream.properties
+
+
+def _too_many(stream: Stream, names: tuple[str, ...]) -> ConfigError:
+    first, *others = names
+    return ConfigError(
+        f"Stream {stream.name} has {len(names)} key properties ({', '.join(names)}), "
+        "a DynamoDB table has one or two",
+        JOIN_HINT % (stream.name, first, '", "'.join(others)),
+    )

@@ -9,6 +9,9 @@ from target_dynamodb.source import TYPE_ANNOTATION
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+DELETED_AT = "_sdc_deleted_at"
+"""The property that says when an item was deleted."""
+
 DECIMAL_FORMATS = ("x-singer.decimal", "singer.decimal")
 _BY_JSON_TYPE = {
     "string": "S",

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dynamodb_core.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+
+SHOWN = 100
+"""Characters of a record's key that an error shows."""
 
 
 class StreamMap(Protocol):
     """What is used of the SDK's stream maps."""
 
     transformed_schema: Any
+    raw_key_properties: Any
 
     @property
     def flattening_enabled(self) -> bool:
@@ -24,6 +29,18 @@ class StreamMap(Protocol):
     def transform(self, record: dict[str, Any]) -> dict[str, Any] | None:
         """Return the record as the map makes it, None when it is filtered out."""
         ...
+
+
+def named(record: Mapping[str, Any], keys: Sequence[str] | None) -> str:
+    """Return a record's name, for messages.
+
+    Args:
+        record: The record.
+        keys: The key properties of its stream.
+    """
+    there = [name for name in keys or () if record.get(name) is not None]
+    key = ", ".join(f"{name} {record[name]!s:.{SHOWN}}" for name in there)
+    return f"the record with key {key}" if key else "a record without key"
 
 
 def through(
@@ -53,9 +70,13 @@ def through(
         given.pop(reserved, None)
     try:
         made = stream_map.transform(given)
+    except DataError:
+        raise
     except Exception as error:  # the map is the user's own program
         raise DataError(
-            f"A stream map of stream {stream} fails on a record: {error}", "Correct stream_maps"
+            f"A stream map of stream {stream} fails on "
+            f"{named(record, stream_map.raw_key_properties)}: {error}",
+            "Correct stream_maps",
         ) from error
     if made is None:
         return None

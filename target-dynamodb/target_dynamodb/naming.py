@@ -3,11 +3,14 @@
 DynamoDB's table names are 3 to 255 characters of `A-Z a-z 0-9 _ . -`. The rule for other names:
 every character beyond these becomes `_`, a short name is filled up with `_` to three characters,
 and a name over 255 characters is an error.
+
+`table_names` goes by the stream's name, or by the last pattern of streams that fits it.
 """
 
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from dynamodb_core.errors import ConfigError
@@ -59,7 +62,7 @@ def table_name(
         pattern: The setting `table_name`.
         patterns: The setting `table_names`.
     """
-    chosen = patterns.get(stream) or pattern or "{table}"
+    chosen = _named(stream, patterns) or pattern or "{table}"
     names = {"stream": stream, "table": source_table or stream}
     return _PLACEHOLDER.sub(lambda found: names[found[1]], chosen)
 
@@ -67,11 +70,18 @@ def table_name(
 def asked_for(stream: str, *, pattern: str | None, patterns: Mapping[str, str]) -> bool:
     """Return whether the configuration itself sends a stream to one certain table.
 
-    That is so when the stream is named in `table_names`, or when `table_name` holds no placeholder.
+    That is so when the stream is named in `table_names`, or when what a pattern there or `table_name`
+    says for it holds no placeholder.
 
     Args:
         stream: The stream's name.
         pattern: The setting `table_name`.
         patterns: The setting `table_names`.
     """
-    return stream in patterns or bool(pattern and not _PLACEHOLDER.search(pattern))
+    chosen = _named(stream, patterns) or pattern
+    return bool(patterns.get(stream)) or bool(chosen and not _PLACEHOLDER.search(chosen))
+
+
+def _named(stream: str, patterns: Mapping[str, str]) -> str | None:
+    fitting = [table for streams, table in patterns.items() if fnmatchcase(stream, streams)]
+    return patterns.get(stream) or (fitting[-1] if fitting else None)

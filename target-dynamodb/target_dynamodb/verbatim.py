@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
+from msgspec import UNSET, UnsetType
 
 from dynamodb_core import numbers
 from dynamodb_core.codec import base16
 from dynamodb_core.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
 
     from dynamodb_core.layouts import Binary
     from dynamodb_core.table import Key
@@ -25,10 +26,20 @@ class Verbatim:
         key: The key of the table that is written.
         item_field: The property that holds the typed item.
         binary: How binary keys are written.
+        indexed: The type that keys of indexes want of attributes.
     """
 
-    def __init__(self, key: Key, item_field: str, binary: Binary = "base64") -> None:
+    def __init__(
+        self,
+        key: Key,
+        item_field: str,
+        binary: Binary = "base64",
+        indexed: Mapping[str, str] | None = None,
+    ) -> None:
         self._key = key
+        self._indexed = [
+            (f"index{number}", type_) for number, type_ in enumerate((indexed or {}).values())
+        ]
         self._base16 = binary == "base16"
         names = [f"key{number}" for number, _ in enumerate(key.names)]
         properties: list[tuple[str, Any, Any]] = [
@@ -40,6 +51,10 @@ class Verbatim:
         attributes: list[tuple[str, Any, Any]] = [
             (own, dict[str, str], msgspec.field(name=name))
             for own, name in zip(names, key.names, strict=True)
+        ]
+        attributes += [
+            (f"index{number}", dict[str, str] | UnsetType, msgspec.field(name=name, default=UNSET))
+            for number, name in enumerate(indexed or {})
         ]
         self._record = msgspec.json.Decoder(record).decode
         part: Any = msgspec.defstruct("Attributes", attributes)
@@ -62,11 +77,18 @@ class Verbatim:
             return None
         try:
             typed = self._key_of(parts, attributes)
-            if typed is not None:
+            if typed is not None and self._fits_indexes(attributes):
                 return self._key.identity(typed), bytes(parts.item), False
         except (DataError, ValueError):  # no number, no base64
             pass
         return None
+
+    def _fits_indexes(self, attributes: Any) -> bool:
+        for own, type_ in self._indexed:
+            typed = getattr(attributes, own)
+            if typed is not UNSET and not typed.get(type_):
+                return False
+        return True
 
     def _key_of(self, parts: Any, attributes: Any) -> dict[str, dict[str, str]] | None:
         typed: dict[str, dict[str, str]] = {}

@@ -14,10 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynamodb_core.errors import DataError
+from dynamodb_core.sizes import IndexKey
 from dynamodb_core.table import Key
 from target_dynamodb.compiled import LONGEST_PAUSE, MOST_COLUMNS
 from target_dynamodb.encode import Encoder
 from target_dynamodb.source import Source
+from target_dynamodb.stream_options import TYPES, StreamOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,6 +72,15 @@ values = st.recursive(
 )
 
 
+words = st.sampled_from(TYPES)
+asked = st.builds(
+    StreamOptions,
+    nulls=st.sampled_from(("", "", "keep", "omit")),
+    empty_strings=st.sampled_from(("keep", "keep", "omit", "null")),
+    types=st.just({}) | st.dictionaries(st.sampled_from(NAMES[:6]), words, max_size=3),
+)
+
+
 def result(encoder: Encoder, record: str) -> Any:
     """A write, its body read; or what is wrong with the record."""
     try:
@@ -85,12 +96,24 @@ def result(encoder: Encoder, record: str) -> Any:
     properties=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(SCHEMAS), max_size=8),
     key=st.sampled_from((Key(("id",), ("S",)), Key(("id", "n"), ("S", "N")), Key(("n",), ("N",)))),
     ours=st.booleans(),
+    options=asked,
+    indexed=st.dictionaries(st.sampled_from(NAMES[2:]), st.sampled_from("SNB"), max_size=2),
 )
 def test_it_is_what_the_reference_makes(
-    data: st.DataObject, properties: dict[str, Any], key: Key, ours: bool
+    data: st.DataObject,
+    properties: dict[str, Any],
+    key: Key,
+    ours: bool,
+    options: StreamOptions,
+    indexed: dict[str, str],
 ) -> None:
+    if ours:  # their nulls, empty texts and types are the reference's business
+        options = StreamOptions()
+    indexes = [IndexKey(name, kind, "by") for name, kind in indexed.items()]
+
     def encoder() -> Encoder:
-        return Encoder("s", properties, key=key, source=Source("t") if ours else None)
+        source = Source("t") if ours else None
+        return Encoder("s", properties, key=key, source=source, options=options, indexes=indexes)
 
     quick, reference = encoder(), encoder()
     reference._short = ()
@@ -120,10 +143,19 @@ DENSE = '{"id":"a","n":1.5,"on":true,"doc":{"x":[1]}}'
 
 
 @functools.cache
-def encoders(properties: str, key: Key, *, ours: bool) -> tuple[Encoder, Encoder]:
+def encoders(
+    properties: str, key: Key, *, ours: bool, empty: str, indexes: tuple[IndexKey, ...]
+) -> tuple[Encoder, Encoder]:
     """An encoder with its short roads, and one that is the reference."""
     quick, reference = (
-        Encoder("s", json.loads(properties), key=key, source=Source("t") if ours else None)
+        Encoder(
+            "s",
+            json.loads(properties),
+            key=key,
+            source=Source("t") if ours else None,
+            options=StreamOptions(empty_strings=empty),
+            indexes=indexes,
+        )
         for _ in range(2)
     )
     reference._short = ()
@@ -131,10 +163,18 @@ def encoders(properties: str, key: Key, *, ours: bool) -> tuple[Encoder, Encoder
 
 
 def both(
-    record: str, properties: dict[str, Any], key: Key = KEY, *, ours: bool = True
+    record: str,
+    properties: dict[str, Any],
+    key: Key = KEY,
+    *,
+    ours: bool = True,
+    empty: str = "keep",
+    indexes: tuple[IndexKey, ...] = (),
 ) -> tuple[Any, Any]:
     """What is made of a record by the short roads, and by the reference."""
-    quick, reference = encoders(json.dumps(properties), key, ours=ours)
+    quick, reference = encoders(
+        json.dumps(properties), key, ours=ours, empty=empty, indexes=indexes
+    )
     for road in quick._short:
         road._pause = 0  # type: ignore[union-attr]
     return result(quick, record), result(reference, record)
@@ -160,6 +200,45 @@ def test_a_value_becomes_what_the_reference_makes_of_it(name: str, value: str, o
 def test_the_reserved_object_is_read_as_by_the_reference(value: str) -> None:
     quick, reference = both(DENSE.replace("{", f'{{"_dynamodb":{value},', 1), ANNOTATED)
     assert quick == reference
+
+
+FOREIGN: dict[str, Any] = {
+    "id": {"type": "string"},
+    "n": {"type": "number"},
+    "text": {"type": ["null", "string"]},
+    "price": {"type": "string", "format": "singer.decimal"},
+    "doc": {},
+}
+
+
+@pytest.mark.parametrize("empty", ["keep", "omit", "null"])
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("missing", [None, "n", "text"])
+def test_an_empty_text_becomes_what_the_reference_makes_of_it(
+    empty: str, name: str, missing: str | None
+) -> None:
+    record: dict[str, Any] = {"id": "a", "n": 5, "text": "t", "price": "1.50", "doc": {"x": ""}}
+    record.pop(missing or "", None)
+    quick, reference = both(json.dumps({**record, name: ""}), FOREIGN, ours=False, empty=empty)
+    assert quick == reference
+
+
+@pytest.mark.parametrize("kind", ["S", "N", "B"])
+@pytest.mark.parametrize("name", ["n", "on", "doc", "text", "new"])
+@pytest.mark.parametrize("value", ['"x"', '""', "5", "null", "true", "[]", '"AAEC"'])
+@pytest.mark.parametrize("ours", [True, False])
+def test_keys_of_indexes_refuse_what_the_reference_refuses(
+    kind: str, name: str, value: str, ours: bool
+) -> None:
+    properties = {**ANNOTATED, "text": {"x-dynamodb-type": "S"}} if ours else FOREIGN
+    record = json.loads(DENSE) | {"text": "t"}
+    indexes = (IndexKey(name, kind, "by"),)
+    record.pop(name, None)
+    given = json.dumps(record)[:-1] + f',"{name}":{value}}}'
+    rest = json.dumps(record)[:-1] + f',"_dynamodb":{{"rest":{{"{name}":{{"S":{value}}}}}}}}}'
+    for each in (given, rest, given.replace('"text"', '"id2"')):
+        quick, reference = both(each, properties, ours=ours, indexes=indexes)
+        assert quick == reference
 
 
 @pytest.mark.parametrize(

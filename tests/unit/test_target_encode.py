@@ -10,9 +10,11 @@ import msgspec
 import pytest
 
 from dynamodb_core.errors import DataError
+from dynamodb_core.sizes import IndexKey
 from dynamodb_core.table import Key
 from target_dynamodb.encode import Encoder, MissingKey
 from target_dynamodb.source import Source
+from target_dynamodb.stream_options import StreamOptions
 
 STRING_KEY = Key(("id",), ("S",))
 TEXT = {"type": ["null", "string"]}
@@ -376,3 +378,70 @@ def test_an_annotation_that_is_no_type_is_an_error() -> None:
 def test_what_is_no_object_is_left_to_the_reader() -> None:
     with pytest.raises(msgspec.DecodeError):
         encoder().encode_json(msgspec.Raw(b"[1]"))
+
+
+INDEXES = [IndexKey("by", "N", "by_number"), IndexKey("to", "S", "by_text")]
+REFUSED_BY_INDEXES: dict[str, tuple[dict[str, Any], str]] = {
+    "another type": (
+        {"by": {"S": "5"}},
+        "/by is of type S, and the key of index by_number wants N",
+    ),
+    "empty": ({"to": {"S": ""}}, "/to is empty, and part of the key of index by_text"),
+    "NULL": ({"to": {"NULL": True}}, "/to is of type NULL"),
+    "a set": ({"to": {"SS": ["x"]}}, "/to is of type SS"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_BY_INDEXES)
+@pytest.mark.parametrize("form", ["plain", "dynamodb_json", ""])
+def test_what_an_index_refuses_is_named_by_every_road(case: str, form: str) -> None:
+    typed, words = REFUSED_BY_INDEXES[case]
+    [(name, value)] = typed.items()
+    [(kind, content)] = value.items()
+    properties: dict[str, Any] = {"id": {"x-dynamodb-type": "S"}, name: {"x-dynamodb-type": kind}}
+    options = StreamOptions(nulls="keep")
+    if not form:
+        words = words.replace("type SS", "type L")
+        properties = {"id": TEXT}
+    source = Source("t", item_format=form) if form else None
+    made = Encoder("s", properties, key=STRING_KEY, source=source, options=options, indexes=INDEXES)
+    record: dict[str, Any] = {"id": "a", name: None if kind == "NULL" else content}
+    fitting: dict[str, Any] = {"id": "a"}
+    if form == "dynamodb_json":
+        record = {"id": "a", "item": {"id": {"S": "a"}, **typed}}
+        fitting = {"id": "a", "item": {"id": {"S": "a"}, "by": {"N": "5"}, "to": {"S": "x"}}}
+    for _ in range(3):
+        with pytest.raises(DataError, match=f"Stream s, record with key id a: {words}"):
+            made.encode_json(msgspec.Raw(json.dumps(record).encode()))
+    assert made.encode_json(msgspec.Raw(json.dumps(fitting).encode()))[0] == (("S", "a"),)
+    gone = {"id": "a", "_sdc_deleted_at": "now"}
+    assert made.encode(gone)[2]
+
+
+def test_what_fits_its_indexes_goes_the_short_road() -> None:
+    source = Source("t", item_format="dynamodb_json")
+    [road] = Encoder("s", {}, key=STRING_KEY, source=source, indexes=INDEXES)._short
+    item = b'{"id":{"S":"a"},"by":{"N":"5"}}'
+    assert road.write(msgspec.Raw(b'{"id":"a","item":' + item + b"}"))
+    item = b'{"id":{"S":"a"},"by":{"S":"5"}}'
+    assert road.write(msgspec.Raw(b'{"id":"a","item":' + item + b"}")) is None
+
+
+@pytest.mark.parametrize("form", ["plain", "packed", "dynamodb_json", ""])
+def test_an_item_of_more_than_400_kb_is_named_with_its_largest_attribute(form: str) -> None:
+    key = {"id": {"x-dynamodb-type": "S"}, "a/b": {"x-dynamodb-type": "S"}}
+    source = Source("t", item_format=form) if form else None
+    made = Encoder("s", key, key=STRING_KEY, source=source)
+    for size, fits in ((400 * 1024 - 6, True), (400 * 1024 - 5, False)):
+        text = '"' * size  # its JSON is twice as long
+        record: dict[str, Any] = {"id": "a", "a/b": text}
+        if form == "packed":
+            record = {"id": "a", "item": {"a/b": text}}
+        elif form == "dynamodb_json":
+            record = {"id": "a", "item": {"id": {"S": "a"}, "a/b": {"S": text}}}
+        raw = msgspec.Raw(json.dumps(record).encode())
+        if fits:
+            assert made.encode_json(raw)[0] == (("S", "a"),)
+            continue
+        with pytest.raises(DataError, match=r"key id a: it is 409,601 bytes.* /a~1b with 409,595"):
+            made.encode_json(raw)

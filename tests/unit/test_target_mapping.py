@@ -56,9 +56,17 @@ def test_dates_that_a_map_makes_are_text() -> None:
     assert made["day"] == "2026-02-28"
 
 
-def test_a_map_that_fails_names_the_stream() -> None:
-    with pytest.raises(DataError, match="A stream map of stream s fails"):
+def test_a_map_that_fails_names_the_stream_and_the_record() -> None:
+    words = "A stream map of stream s fails on the record with key id a: .*invalid literal"
+    with pytest.raises(DataError, match=words):
         through({"n": "int(id)"})
+
+
+def test_a_record_is_named_by_its_key_as_far_as_it_has_one() -> None:
+    assert mapping.named({"a": 1, "b": "x" * 200}, ["a", "b"]).endswith(f"a 1, b {'x' * 100}")
+    assert (
+        mapping.named({"a": None}, ["a"]) == mapping.named({"a": 1}, None) == "a record without key"
+    )
 
 
 def test_the_record_itself_is_not_changed() -> None:

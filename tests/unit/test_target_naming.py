@@ -31,6 +31,17 @@ def test_the_streams_own_setting_goes_first() -> None:
     assert name("others", pattern="fixed", patterns=patterns) == "fixed"
 
 
+def test_streams_can_be_named_by_a_pattern() -> None:
+    patterns = {"sales_*": "all", "sales_2": "two", "*_3": "{stream}s", "s*": "last"}
+    assert name("sales_1", patterns={**patterns, "s*": "last"}) == "last"
+    del patterns["s*"]
+    assert name("sales_1", pattern="fixed", patterns=patterns) == "all"
+    assert name("sales_2", patterns=patterns) == "two"
+    assert name("sales_3", patterns=patterns) == "sales_3s"
+    assert name("Sales_1", patterns=patterns) == "Sales_1"
+    assert name("a[1]", patterns={"a[1]": "own"}) == "own"
+
+
 def test_a_streams_name_is_never_taken_for_a_pattern() -> None:
     assert name("{table}", "source", pattern="a_{stream}") == "a_{table}"
 
@@ -62,6 +73,14 @@ def test_only_a_certain_table_counts_as_asked_for() -> None:
     assert naming.asked_for("a", pattern="t", patterns={})
     assert not naming.asked_for("a", pattern="{table}", patterns={"b": "t"})
     assert not naming.asked_for("a", pattern=None, patterns={})
+
+
+def test_a_pattern_of_streams_asks_for_a_table_that_is_one() -> None:
+    patterns = {"sales_*": "all", "*_3": "{stream}s", "own": "{stream}"}
+    assert naming.asked_for("sales_1", pattern=None, patterns=patterns)
+    assert not naming.asked_for("sales_3", pattern="fixed", patterns=patterns)
+    assert naming.asked_for("own", pattern=None, patterns=patterns)
+    assert not naming.asked_for("other", pattern=None, patterns=patterns)
 
 
 def test_unknown_placeholders_are_found() -> None:
