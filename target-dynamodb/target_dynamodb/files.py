@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from dynamodb_core.errors import ConfigError, Error
 from dynamodb_core.inbox import Inbox
 from target_dynamodb.loading import Stopped, load
+from target_dynamodb.rejected import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from target_dynamodb.destinations import Destinations
     from target_dynamodb.loader import Outcome, Way
     from target_dynamodb.loading import Road
+    from target_dynamodb.rejects import Rejects
     from target_dynamodb.settings import Settings
     from target_dynamodb.states import States
 
@@ -44,8 +46,8 @@ class Workers(Protocol):
         """Give a file to a worker."""
         ...
 
-    def receive(self, timeout: float) -> Outcome | None:
-        """Return what became of some file."""
+    def receive(self, timeout: float) -> Outcome | Rejected | None:
+        """Return what became of some file, or a record of one that cannot be written."""
         ...
 
     def stop(self) -> None:
@@ -72,6 +74,7 @@ class Files:
         open_workers: Starts worker processes that know all tables that are open.
         stopped: Does what the clock asks for, and returns whether the run is to end; asked often.
         loaded: Told the stream of an acknowledged file, and how many records it had.
+        rejects: Takes records that cannot be written; None where the first one ends the run.
         keep: Whether files stay where they are.
     """
 
@@ -83,6 +86,7 @@ class Files:
         open_workers: Callable[[], Workers],
         stopped: Callable[[], bool],
         loaded: Callable[[str, int], None],
+        rejects: Rejects | None = None,
         keep: bool = False,
     ) -> None:
         self._inbox = inbox
@@ -90,6 +94,7 @@ class Files:
         self._open_workers = open_workers
         self._stopped = stopped
         self._loaded = loaded
+        self._rejects = rejects
         self._keep = keep
         self._workers: Workers | None = None
         self._under_way: dict[int, _UnderWay] = {}
@@ -105,6 +110,7 @@ class Files:
         progress: Progress,
         stopped: Callable[[], bool],
         loaded: Callable[[str, int], None],
+        rejects: Rejects | None = None,
     ) -> Files:
         """Return one with worker processes, as the settings say.
 
@@ -115,6 +121,7 @@ class Files:
             progress: Told what the processes have written.
             stopped: As for `Files`.
             loaded: As for `Files`.
+            rejects: As for `Files`.
 
         Raises:
             ConfigError: There is no folder below which files may be read.
@@ -135,6 +142,7 @@ class Files:
                 processes=settings.processes,
                 workers=settings.write_workers,
                 progress=progress,
+                rejecting=rejects is not None,
             )
 
         inbox = Inbox(settings.batch_root)
@@ -144,6 +152,7 @@ class Files:
             open_workers=open_workers,
             stopped=stopped,
             loaded=loaded,
+            rejects=rejects,
             keep=settings.dry_run,
         )
 
@@ -162,16 +171,18 @@ class Files:
             Error: A file or a record cannot be read or written.
         """
         self.wait_for(tables)
+        reject = self._rejects.of_stream(batch.stream) if self._rejects else None
         for location in batch.files:
             if self._stopped():
                 return
             claim = self._inbox.claim(location)
             number = self._states.begin()
             try:
-                load(batch.file(claim), road, stopped=self._stopped)
+                load(batch.file(claim), road, stopped=self._stopped, reject=reject)
             except Stopped:
                 return
             flush()
+            self._make_safe()
             self._states.acknowledge(number)
             if not self._keep:
                 self._inbox.remove(claim)
@@ -265,15 +276,32 @@ class Files:
         self._receive(LOOK_UP_SECONDS)
 
     def _receive(self, timeout: float) -> bool:
-        outcome = self._workers.receive(timeout) if self._workers is not None else None
-        if outcome is None:
+        heard = self._workers.receive(timeout) if self._workers is not None else None
+        if heard is None:
             return False
-        done = self._under_way.pop(outcome.number)
-        if outcome.error is not None:
-            self._first_failure = min(self._first_failure, outcome.number)
-            raise outcome.error
-        if not outcome.stopped:
-            self._states.acknowledge(outcome.number)
+        if isinstance(heard, Rejected):
+            self._reject(heard)
+            return True
+        done = self._under_way.pop(heard.number)
+        if heard.error is not None:
+            self._first_failure = min(self._first_failure, heard.number)
+            raise heard.error
+        if not heard.stopped:
+            self._make_safe()
+            self._states.acknowledge(heard.number)
             self._inbox.remove(done.claim)
-            self._loaded(done.stream, outcome.records)
+            self._loaded(done.stream, heard.records)
         return True
+
+    def _reject(self, record: Rejected) -> None:
+        assert self._rejects
+        try:
+            self._rejects.add(record.stream, record.line, record.error, schema=record.schema)
+        except Error:
+            self._first_failure = min(self._first_failure, record.number)
+            raise
+
+    def _make_safe(self) -> None:
+        """Let the records of a file that could not be written outlive it."""
+        if self._rejects is not None:
+            self._rejects.sync()

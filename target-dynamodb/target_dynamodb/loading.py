@@ -25,6 +25,10 @@ class Stopped(Exception):
     """The load was ended before the file was."""
 
 
+class NoRecord(DataError):
+    """A line is no record: the file is damaged, or none of records."""
+
+
 class Road(Protocol):
     """What takes records to their tables, in two steps, so that an error of the first has a line."""
 
@@ -106,16 +110,24 @@ class Indirect(NamedTuple):
         self.give(made)
 
 
-def load(file: File, road: Road, *, stopped: Callable[[], bool]) -> int:
+def load(
+    file: File,
+    road: Road,
+    *,
+    stopped: Callable[[], bool],
+    reject: Callable[[bytes, DataError], object] | None = None,
+) -> int:
     """Hand over all records of a file. They are not yet acknowledged then.
 
     Args:
         file: The file.
         road: What takes the records.
         stopped: Asked after every few records, whether to leave the rest.
+        reject: Takes the JSON of a record that cannot be written, and the reason; may raise that.
+            Left out, the first such record ends the load.
 
     Returns:
-        How many records there were.
+        How many records were handed over.
 
     Raises:
         DataError: The file or one of its records cannot be read or written; it and the line are named.
@@ -131,30 +143,34 @@ def load(file: File, road: Road, *, stopped: Callable[[], bool]) -> int:
         for record in records:
             number += 1
             try:
-                made = make(record)
+                try:
+                    made = make(record)
+                except exact.UNREADABLE as error:
+                    if not record.strip():
+                        continue
+                    made = road.from_object(_reread(file, number, record, error))
+            except NoRecord:
+                raise
             except DataError as error:
-                raise _at(file, number, error) from error
-            except exact.UNREADABLE as error:
-                if not record.strip():
-                    continue
-                made = _reread(file, number, record, road, error)
-            hand_over(made)
-            count += 1
-            if count % LOOK_RECORDS == 0 and stopped():
+                said = _at(file, number, error)
+                if reject is None:
+                    raise said from error
+                reject(exact.encode(record) if in_rows else record, said)
+            else:
+                hand_over(made)
+                count += 1
+            if number % LOOK_RECORDS == 0 and stopped():
                 raise Stopped
     return count
 
 
-def _reread(file: File, number: int, line: bytes, road: Road, cause: Exception) -> Any:
-    """Take a line the slow way, which finds the words for what is wrong."""
+def _reread(file: File, number: int, line: bytes, cause: Exception) -> dict[str, Any]:
+    """Decode a line the slow way, which lets pass what an error is to name."""
     record = exact.reread(line)
-    if not isinstance(record, dict):
-        what = f"is no JSON: {cause}" if record is None else "is no JSON object"
-        raise DataError(f"Line {number} of file {file} {what}", contents.RUN_AGAIN) from cause
-    try:
-        return road.from_object(record)
-    except DataError as error:
-        raise _at(file, number, error) from error
+    if isinstance(record, dict):
+        return record
+    what = f"is no JSON: {cause}" if record is None else "is no JSON object"
+    raise NoRecord(f"Line {number} of file {file} {what}", contents.RUN_AGAIN) from cause
 
 
 def _at(file: File, number: int, error: DataError) -> DataError:

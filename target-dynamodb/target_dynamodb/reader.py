@@ -16,7 +16,7 @@ from dynamodb_core.errors import DataError
 from target_dynamodb import exact, intake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
 SHOWN = 60
 """Characters of a broken line that its error shows."""
@@ -53,11 +53,18 @@ class MessageReader(GenericSingerReader[bytes]):
         self._clock = clock
         self._stopped = False
         self._lines = 0
+        self._chunk: Sequence[bytes] = ()
+        self._before_chunk = 0
 
     @property
     def default_input(self) -> IO[bytes]:
         """Standard input, as bytes."""
         return sys.stdin.buffer
+
+    @property
+    def line(self) -> bytes:
+        """The line of the message that was handed over last, as it came."""
+        return self._chunk[self._lines - self._before_chunk - 1]
 
     def stop(self) -> None:
         """Read no further message. Safe in a signal handler."""
@@ -121,10 +128,11 @@ class MessageReader(GenericSingerReader[bytes]):
 
     def _take(
         self,
-        lines: Iterable[bytes],
+        lines: Sequence[bytes],
         callbacks: dict[str, Callable[[dict[str, Any]], None]],
         counts: Counter[str],
     ) -> None:
+        self._chunk, self._before_chunk = lines, self._lines
         clock = self._clock
         roads = self.roads
         records = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dynamodb_core.errors import PartLost
 from dynamodb_core.processes import Crew, WorkerLost, shared_cells
 from target_dynamodb.loader import Assignment, Loader, Outcome, Written
+from target_dynamodb.rejected import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,7 @@ class Team:
         processes: How many.
         workers: Requests that each has on their way at once, for each table.
         progress: Told what is written.
+        rejecting: Whether records that cannot be written are received, instead of ending their file.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Team:
         processes: int,
         workers: int,
         progress: Progress,
+        rejecting: bool = False,
     ) -> None:
         self.tables = frozenset(budgets)
         self._progress = progress
@@ -50,7 +53,7 @@ class Team:
         self._ways: list[Way | None] = [None] * processes
         self._lost: set[int] = set()
         self._outcomes: deque[Outcome] = deque()
-        job = Loader(aws, workers, budgets, self._stop)
+        job = Loader(aws, workers, budgets, self._stop, rejecting)
         self._crew = Crew([job] * processes, name="load")
         self._crew.start()
 
@@ -77,14 +80,14 @@ class Team:
         ):  # `receive` will say so, after what it still has to say
             self._crew.send(worker, Assignment(number, file, None if known else way))
 
-    def receive(self, timeout: float) -> Outcome | None:
-        """Return what became of some file.
+    def receive(self, timeout: float) -> Outcome | Rejected | None:
+        """Return what became of some file, or a record of one that cannot be written.
 
         Args:
             timeout: Seconds to wait at most.
 
         Returns:
-            The outcome; None when there was none in time.
+            The outcome, which comes after the file's records; None when there was nothing in time.
 
         Raises:
             WorkerLost: A worker ended that had no file.
@@ -101,6 +104,8 @@ class Team:
             if isinstance(message, Written):
                 self._progress.add(**message._asdict())
                 continue
+            if isinstance(message, Rejected):
+                return message
             del self._files[worker][message.number]
             self._outcomes.append(message)
         return self._outcomes.popleft()

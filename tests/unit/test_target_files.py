@@ -17,6 +17,8 @@ from dynamodb_core.table import Key, Table
 from target_dynamodb.batch import Batch
 from target_dynamodb.files import Files
 from target_dynamodb.loader import Outcome, Teller, Way, Written
+from target_dynamodb.rejected import Rejected
+from target_dynamodb.rejects import TooManyRejects
 from target_dynamodb.states import States
 from target_dynamodb.team import MOST_FILES, Team
 from tests.engines.filed import Filed
@@ -35,7 +37,7 @@ class Workers:
     def __init__(self, tables: frozenset[str], room: int = 4) -> None:
         self.tables = tables
         self.given: dict[int, File] = {}
-        self.script: deque[int | Exception] = deque()
+        self.script: deque[int | Exception | Rejected] = deque()
         self.stopped = self.closed = False
         self._room = room
 
@@ -48,7 +50,7 @@ class Workers:
         assert way.table.name in self.tables
         self.given[number] = file
 
-    def receive(self, timeout: float) -> Outcome | None:
+    def receive(self, timeout: float) -> Outcome | Rejected | None:
         if self.stopped and self.given:
             return self._done(min(self.given), stopped=True)
         if not self.script:
@@ -57,6 +59,8 @@ class Workers:
         step = self.script.popleft()
         if isinstance(step, int):
             return self._done(step, records=10)
+        if isinstance(step, Rejected):
+            return step
         return self._done(min(self.given), error=step)
 
     def stop(self) -> None:
@@ -342,3 +346,60 @@ def test_a_worker_tells_what_it_has_written_from_time_to_time_and_nothing_twice(
     teller.tell()
     teller.tell()
     assert sent == [Written(2, 10, 1.0), Written(1, 5, 0.5)]
+
+
+def rejected(number: int) -> Rejected:
+    return Rejected(number, "a", b"line %d\n" % number, DataError("why"), b"schema\n")
+
+
+class Noting:
+    """Takes the place of `Rejects`."""
+
+    def __init__(self, happened: list[str], most: int = 9) -> None:
+        self._happened = happened
+        self._most = most
+
+    def add(self, stream: str, line: bytes, error: Exception, *, schema: bytes | None) -> None:
+        self._happened.append(f"{stream} {line.decode().strip()} {schema!r}")
+        if len(self._happened) > self._most:
+            raise TooManyRejects("too many")
+
+    def sync(self) -> None:
+        self._happened.append("safe")
+
+
+def test_records_that_workers_cannot_write_are_noted_and_safe_before_their_file_goes(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    scene.files._rejects = Noting(happened)  # type: ignore[assignment]
+    monkeypatch.setattr(scene.files._inbox, "remove", lambda _: happened.append("removed"))
+    scene.beside("a", "one", count=2)
+    scene.workers.script.extend([rejected(1), 1, 0])
+    scene.files.finish()
+    assert happened == ["a line 1 b'schema\\n'", "safe", "removed", "safe", "removed"]
+
+
+def test_too_many_records_that_cannot_be_written_end_the_run_at_their_file(scene: Scene) -> None:
+    happened: list[str] = []
+    scene.files._rejects = Noting(happened, most=1)  # type: ignore[assignment]
+    scene.beside("a", "one", count=3)
+    paths = {number: file.claim.path for number, file in scene.workers.given.items()}
+    scene.workers.script.extend([rejected(1), rejected(2), 0, 1])
+    with pytest.raises(TooManyRejects):
+        scene.files.finish()
+    scene.states.add("after")
+    scene.files.finish()
+    assert sorted(scene.workers.given) == [2]
+    assert [path.exists() for path in paths.values()] == [False, False, True]
+    assert scene.states.take() is None
+
+
+def test_a_rejected_record_is_told_before_its_file_is_done(team: tuple[Team, Crew, Any]) -> None:
+    made, crew, _ = team
+    made.load(0, "file", way("a", "one"))  # type: ignore[arg-type]
+    crew.script.extend([(0, Written(3, 100, 4.5)), (0, rejected(0)), (0, Outcome(0, 5))])
+    told = made.receive(0.0)
+    assert isinstance(told, Rejected)
+    assert told.line == rejected(0).line
+    assert made.receive(0.0) == Outcome(0, 5)
