@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, ClassVar
 
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.target_base import Target
 
 from dynamodb_core.errors import ConfigError
@@ -12,11 +13,22 @@ from dynamodb_core.settings import discreet
 
 if TYPE_CHECKING:
     import click
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.plugin_base import _ConfigInput
 
 
 class CommandTarget(Target):
     """A target whose command line names what is wrong in a line, and not by a traceback."""
+
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.BATCH,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+        TargetCapabilities.HARD_DELETE,
+        TargetCapabilities.VALIDATE_RECORDS,
+    ]
 
     def load(self, file_input: IO[str] | None = None) -> None:
         """Read messages to the end of the input, and write them.

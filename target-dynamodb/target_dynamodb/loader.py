@@ -1,31 +1,36 @@
 """The job of a worker process: whole files into the tables of their streams.
 
 A worker has its own connections, writers and encoders; the budgets of the tables are shared by all.
-What it sends back is what was written meanwhile, and what became of each file.
+What it sends back is what was written meanwhile, what cannot be written, and what became of each file.
 """
 
 from __future__ import annotations
 
+import operator
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dynamodb_core import sizes
 from dynamodb_core.errors import Error
 from dynamodb_core.progress import Progress
 from dynamodb_core.writer import Writer
 from target_dynamodb.encode import Encoder
 from target_dynamodb.loading import Direct, Stopped, load
+from target_dynamodb.rejected import Rejecter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from dynamodb_core.budgets import Budgets
     from dynamodb_core.cells import Cells
+    from dynamodb_core.errors import DataError
     from dynamodb_core.settings import AwsSettings
     from dynamodb_core.table import Table
     from dynamodb_core.wire import Wire
     from target_dynamodb.contents import File
     from target_dynamodb.source import Source
+    from target_dynamodb.stream_options import StreamOptions
 
 TOLD_SECONDS = 1.0
 """How often a worker says what it has written."""
@@ -40,6 +45,9 @@ class Way(NamedTuple):
         table: The table that is written.
         source: The table that the stream came from, if our tap wrote it.
         metadata: Whether the `_sdc_` properties are to be written.
+        mode: How the table is written.
+        key_properties: The stream's own key.
+        options: What the configuration says of the stream.
     """
 
     stream: str
@@ -47,6 +55,9 @@ class Way(NamedTuple):
     table: Table
     source: Source | None
     metadata: bool = False
+    mode: str = "put"
+    key_properties: Sequence[str] = ()
+    options: StreamOptions | None = None
 
     def encoder(self) -> Encoder:
         """Return what makes writes of the records."""
@@ -56,6 +67,9 @@ class Way(NamedTuple):
             key=self.table.key,
             source=self.source,
             metadata=self.metadata,
+            key_properties=self.key_properties,
+            options=self.options,
+            indexes=sizes.index_keys(self.table),
         )
 
 
@@ -79,6 +93,7 @@ class Written(NamedTuple):
     items: int
     size: int
     units: float
+    kept: int = 0
 
 
 class Outcome(NamedTuple):
@@ -86,7 +101,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         number: Its number.
-        records: How many records it had; DynamoDB has acknowledged all of them.
+        records: How many records DynamoDB has acknowledged; all that it had, but for the rejected ones.
         error: What went wrong instead.
         stopped: Whether it was left, as the run is to end.
     """
@@ -106,25 +121,28 @@ class Loader:
         workers: Requests on their way at once, for each table.
         budgets: The budgets of each table, by its name.
         stop: One number; when it is not 0, files are left where they are.
+        rejecting: Whether a record that cannot be written is sent back instead of ending its file.
     """
 
     aws: AwsSettings
     workers: int
     budgets: Mapping[str, Budgets]
     stop: Cells
+    rejecting: bool = False
 
     def run(self, inbox: Iterator[Any], send: Callable[[Any], None]) -> None:
         """Do the job; see `processes.Job`.
 
         Args:
             inbox: Assignments.
-            send: Takes `Written` and `Outcome`.
+            send: Takes `Written`, `Rejected` and `Outcome`.
         """
         from dynamodb_core.wire import BotoWire  # noqa: PLC0415 - boto3 takes long to import
 
         wire = BotoWire(self.aws, connections=4 * self.workers)
         teller = Teller(send)
         writers: dict[str, Writer] = {}
+        rejecter = Rejecter(send) if self.rejecting else None
         direct: Direct | None = None
 
         def stopped() -> bool:
@@ -135,22 +153,41 @@ class Loader:
             if way is not None:
                 name = way.table.name
                 if name not in writers:
-                    writers[name] = self._open(way.table, wire, teller.progress)
+                    writers[name] = self._open(way, wire, teller.progress, rejecter)
                 direct = Direct(way.encoder(), writers[name])
             assert direct
-            outcome = load_one(number, file, direct, stopped)
+            if rejecter is not None:
+                rejecter.begin(number, way)
+            reject = rejecter.unfit if rejecter else None
+            outcome = load_one(number, file, direct, stopped, reject=reject)
             teller.tell()
             send(outcome)
         for writer in writers.values():
             writer.close()
 
-    def _open(self, table: Table, wire: Wire, progress: Progress) -> Writer:
+    def _open(self, way: Way, wire: Wire, progress: Progress, rejecter: Rejecter | None) -> Writer:
+        table = way.table
         budgets = self.budgets[table.name]
         wire.watch(table.name, budgets.throttled)
-        return Writer(wire, table, budgets=budgets, progress=progress, workers=self.workers)
+        return Writer(
+            wire,
+            table,
+            mode=way.mode,
+            budgets=budgets,
+            progress=progress,
+            workers=self.workers,
+            refused=rejecter.refused if rejecter else None,
+        )
 
 
-def load_one(number: int, file: File, direct: Direct, stopped: Callable[[], bool]) -> Outcome:
+def load_one(
+    number: int,
+    file: File,
+    direct: Direct,
+    stopped: Callable[[], bool],
+    *,
+    reject: Callable[[bytes, DataError], object] | None = None,
+) -> Outcome:
     """Load a file, and wait until DynamoDB has acknowledged all of it.
 
     Args:
@@ -158,9 +195,10 @@ def load_one(number: int, file: File, direct: Direct, stopped: Callable[[], bool
         file: The file.
         direct: What takes its records.
         stopped: Asked after every few records, whether to leave the rest.
+        reject: Takes records that cannot be written; left out, the first one is what went wrong.
     """
     try:
-        records = load(file, direct, stopped=stopped)
+        records = load(file, direct, stopped=stopped, reject=reject)
         direct.writer.flush()
     except Stopped:
         return Outcome(number, stopped=True)
@@ -186,7 +224,7 @@ class Teller:
         self.progress = Progress("Written")
         self._send = send
         self._clock = clock
-        self._told = Written(0, 0, 0.0)
+        self._told = Written(0, 0, 0.0, 0)
         self._due = clock() + TOLD_SECONDS
 
     def look(self) -> None:
@@ -196,9 +234,9 @@ class Teller:
 
     def tell(self) -> None:
         """Send what was written since the last time, if there is something."""
-        seen = Written(self.progress.items, self.progress.size, self.progress.units)
-        told = self._told
-        new = Written(seen.items - told.items, seen.size - told.size, seen.units - told.units)
+        progress, told = self.progress, self._told
+        seen = Written(progress.items, progress.size, progress.units, progress.kept)
+        new = Written(*map(operator.sub, seen, told))
         self._told = seen
         self._due = self._clock() + TOLD_SECONDS
         if any(new):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dynamodb_core import tables
 from dynamodb_core.budgets import Budgets
 from dynamodb_core.lookups import Lookups
+from dynamodb_core.rates import Asked
 
 if TYPE_CHECKING:
     import logging
@@ -33,8 +34,12 @@ class Pace:
     def __init__(self, wire: Wire, table: Table, settings: Settings, *, made: bool = False) -> None:
         self._wire = wire
         self._table = table
-        self._asked = settings.pace
-        self._free = made and settings.pace.percent is None and settings.pace.units is None
+        own = made and settings.pace.percent is None and settings.pace.units is None
+        granted = [index.write_granted for index in table.indexes if not index.local]
+        limited = any(units is not None for units in (table.write_granted, *granted))
+        whole = own and table.billing == "PROVISIONED"
+        self._asked = Asked("write", percent=100) if whole else settings.pace
+        self._free = own and not limited
 
     def budgets(
         self, log: logging.Logger, cells: Callable[[int], Cells], purse: Purse | None = None

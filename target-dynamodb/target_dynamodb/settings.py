@@ -12,6 +12,11 @@ from dynamodb_core.prices import COST_PROPERTIES, Prices
 from dynamodb_core.rates import Asked
 from dynamodb_core.settings import AWS_PROPERTIES, AwsSettings
 from target_dynamodb import naming
+from target_dynamodb.rejecting import REJECT_PROPERTIES, Rejecting
+from target_dynamodb.staging import STAGING_PROPERTIES, StagingSettings
+from target_dynamodb.stream_options import STREAM_PROPERTIES, for_all_streams
+from target_dynamodb.table_settings import TABLE_PROPERTIES, TableSettings
+from target_dynamodb.writes import WRITE_PROPERTIES, Writes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,10 +42,12 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "additionalProperties": {"type": "string"},
             "title": "Table names by stream",
             "description": (
-                "Table for each stream that is named here, as a name or pattern; goes before "
-                "table_name. Two streams may be given one table."
+                "Table for each stream that is named here, by its name or by a pattern with * and ?, of "
+                "which the last that fits counts; as a name or pattern of a table. Goes before "
+                "table_name. Several streams may be given one table."
             ),
         },
+        **STREAM_PROPERTIES,
         "write_capacity": {
             "type": ["integer", "null"],
             "minimum": 1,
@@ -94,10 +101,11 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "default": True,
             "title": "Create tables",
             "description": (
-                "Create a table that is missing, on demand, with the stream's key properties as its "
-                "key. When off, a missing table is an error."
+                "Create a table that is missing, with the stream's key properties as its key, and as "
+                "table_settings and copy_table_settings say. When off, a missing table is an error."
             ),
         },
+        **TABLE_PROPERTIES,
         "allow_same_table": {
             "type": ["boolean", "null"],
             "default": False,
@@ -117,6 +125,7 @@ CONFIG_SCHEMA: dict[str, Any] = {
                 "on, no BATCH file removed. The exit code is 1 when a record would be refused."
             ),
         },
+        **STAGING_PROPERTIES,
         **COST_PROPERTIES,
         **AWS_PROPERTIES,
         "validate_records": {
@@ -128,16 +137,8 @@ CONFIG_SCHEMA: dict[str, Any] = {
                 "DynamoDB itself refuses what it cannot hold, and the check is slow."
             ),
         },
-        "load_method": {
-            "type": ["string", "null"],
-            "enum": ["append-only", "upsert", None],
-            "default": "append-only",
-            "title": "Load method",
-            "description": (
-                "append-only and upsert both put whole items: a record replaces the item of its key. "
-                "Items that no record names are left alone."
-            ),
-        },
+        **REJECT_PROPERTIES,
+        **WRITE_PROPERTIES,
         "batch_size_rows": {
             "type": ["integer", "null"],
             "minimum": 1,
@@ -159,14 +160,20 @@ class Settings:
     Attributes:
         table_name: Pattern of table names; None is the source table's name or the stream's.
         table_names: Patterns by stream.
+        stream_options: Options by stream, or by pattern of streams.
+        for_all_streams: What those options are where `stream_options` does not say.
         write_capacity: Units a second; None chooses carefully.
         write_capacity_percent: The same in percent.
         write_workers: Requests on their way at once, per table.
         batch_root: Below which folder files are read; None refuses BATCH messages.
         processes: Worker processes that load files.
         create_tables: Whether missing tables are made.
+        making: What they are like.
         allow_same_table: Whether the stream's own table may be written.
         dry_run: Whether nothing is written.
+        writes: What becomes of items that are there already.
+        rejecting: What becomes of records that cannot be written.
+        staging: Where the files lie of loads that DynamoDB does by itself.
         max_cost: What the run may cost; None where nobody counts.
         prices: What units cost.
         aws: Where the service is and who asks.
@@ -174,14 +181,20 @@ class Settings:
 
     table_name: str | None = None
     table_names: Mapping[str, str] = field(default_factory=dict)
+    stream_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    for_all_streams: Mapping[str, Any] = field(default_factory=dict)
     write_capacity: int | None = None
     write_capacity_percent: int | None = None
     write_workers: int = WORKERS
     batch_root: Path | None = None
     processes: int = field(default_factory=workers.cores)
     create_tables: bool = True
+    making: TableSettings = field(default_factory=TableSettings)
     allow_same_table: bool = False
     dry_run: bool = False
+    writes: Writes = field(default_factory=Writes)
+    rejecting: Rejecting = field(default_factory=Rejecting)
+    staging: StagingSettings = field(default_factory=StagingSettings)
     max_cost: float | None = None
     prices: Prices = field(default_factory=Prices)
     aws: AwsSettings = field(default_factory=AwsSettings)
@@ -220,14 +233,20 @@ class Settings:
         return cls(
             table_name=table_name,
             table_names=table_names,
+            stream_options=dict(config.get("stream_options") or {}),
+            for_all_streams=for_all_streams(config),
             write_capacity=config.get("write_capacity"),
             write_capacity_percent=config.get("write_capacity_percent"),
             write_workers=config.get("write_workers") or WORKERS,
             batch_root=Path(batch_root).expanduser() if batch_root else None,
             processes=config.get("processes") or workers.cores(),
             create_tables=True if create_tables is None else bool(create_tables),
+            making=TableSettings.from_config(config),
             allow_same_table=bool(config.get("allow_same_table")),
             dry_run=bool(config.get("dry_run")),
+            rejecting=Rejecting.from_config(config),
+            writes=Writes.from_config(config),
+            staging=StagingSettings.from_config(config),
             max_cost=None if max_cost is None else float(max_cost),
             prices=Prices.of(config.get("prices")),
             aws=AwsSettings.from_config(config),

@@ -10,9 +10,11 @@ from singer_sdk.sinks import Sink
 
 from dynamodb_core.errors import DataError
 from target_dynamodb.encode import SDC_PROPERTIES, MissingKey
-from target_dynamodb.keys import Stream
+from target_dynamodb.keys import Stream, remarks
 from target_dynamodb.loader import Way
 from target_dynamodb.loading import Direct
+from target_dynamodb.mapping import named
+from target_dynamodb.stream_options import StreamOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from target_dynamodb.encode import Write
     from target_dynamodb.source import Source
     from target_dynamodb.target import TargetDynamoDB
+    from target_dynamodb.versions import Versions
 
 
 Result = TypeVar("Result")
@@ -54,7 +57,9 @@ class DynamoDBSink(Sink):
         self._destination: Destination | None = None
         self._way: Way | None = None
         self._direct: Direct | None = None
+        self._versions: Versions | None = None
         self._uncounted = 0
+        self._distinct = False
 
     @property
     def validate_schema(self) -> bool:
@@ -73,13 +78,23 @@ class DynamoDBSink(Sink):
     @property
     def direct(self) -> bool:
         """Whether records can go to the table as they are, past the SDK."""
-        return not (self._validator or self.include_sdc_metadata_properties or self.batch_size_rows)
+        return not (
+            self._validator
+            or self.include_sdc_metadata_properties
+            or self.batch_size_rows
+            or self._versions
+        )
 
     @property
     def way(self) -> Way:
         """How its records become writes, the same object as long as that does not change."""
         assert self._way
         return self._way
+
+    @property
+    def distinct(self) -> bool:
+        """Whether records of other key properties are other items, whatever the options make of them."""
+        return self._distinct
 
     @property
     def table(self) -> str:
@@ -100,22 +115,33 @@ class DynamoDBSink(Sink):
         """
         # The SDK's other copy has lost every property that is named like the SDK's metadata.
         properties = self.original_schema["properties"]
-        stream = Stream(self.stream_name, self.key_properties, properties, source)
+        options = StreamOptions()
+        if source is None or not source.as_written:
+            options = StreamOptions.of(self._target.settings, self.stream_name)
+        stream = Stream(self.stream_name, self.key_properties, properties, source, options)
         self._destination = self._target.destinations.open(stream)
+        self._versions = self._target.destinations.versions(self.stream_name)
         self._way = Way(
             self.stream_name,
             properties,
             self._destination.table,
             source,
-            self.include_sdc_metadata_properties,
+            self.include_sdc_metadata_properties and not (source and source.as_written),
+            mode=self._destination.mode,
+            key_properties=tuple(self.key_properties),
+            options=options,
         )
+        key = self._destination.table.key
+        for remark in remarks(stream, key):
+            self.logger.warning("%s", remark)
+        self._distinct = stream.tells_apart(key)
         self._direct = Direct(self._way.encoder(), self._destination.writer)
 
     def road(self) -> Callable[[msgspec.Raw], None]:
         """Return what takes a record's JSON to the table by the shortest way.
 
         Raises:
-            DataError: (by what is returned) The record cannot be written.
+            DataError: (by what is returned) The record cannot be written, and nothing takes such.
             Error: (by what is returned) An earlier write failed for good.
         """
         assert self._direct
@@ -124,12 +150,14 @@ class DynamoDBSink(Sink):
         encode = self._direct.encoder.encode_json
         put = self._direct.writer.put
         delete = self._direct.writer.delete
+        reject = self._target.reject
 
         def take(record: msgspec.Raw) -> None:
             try:
                 identity, body, deleted = encode(record)
-            except MissingKey as error:
-                raise MissingKeyProperty(error.message, error.hint) from error
+            except DataError as error:
+                reject(self.stream_name, _of_the_sdk(error))
+                return
             if deleted:
                 delete(identity, body)
             else:
@@ -204,19 +232,20 @@ class DynamoDBSink(Sink):
                 self._validator.validate(record)
             except InvalidRecord as error:
                 raise DataError(
-                    f"Stream {self.stream_name}: a record does not fit its SCHEMA: "
-                    f"{error.error_message}",
+                    f"Stream {self.stream_name}: {named(record, self.key_properties)} does not fit "
+                    f"its SCHEMA: {error.error_message}",
                     "Correct the tap's SCHEMA, or turn validate_records off",
                 ) from error
-        if self.include_sdc_metadata_properties:
+        if self.way.metadata:
             self._add_sdc_metadata_to_record(record, message, {})
             for name in SDC_PROPERTIES:
                 if record.get(name) is None:
                     record.pop(name, None)
         try:
-            return self._direct.from_object(record)
+            write = self._direct.from_object(record)
         except MissingKey as error:
-            raise MissingKeyProperty(error.message, error.hint) from error
+            raise _of_the_sdk(error) from error
+        return write if self._versions is None else self._versions.mark(write, message)
 
     def _tried(self, function: Callable[..., Result], *arguments: Any) -> Result | None:
         """Call a function; a dry run notes a record that cannot be written, and goes on."""
@@ -227,6 +256,37 @@ class DynamoDBSink(Sink):
                 raise
             self._target.refusals.add(error)
             return None
+
+    def activate_version(self, new_version: Any) -> None:
+        """Delete the items that older versions of the stream have left, where that is asked for.
+
+        Args:
+            new_version: The version that is complete; all of it is acknowledged.
+
+        Raises:
+            ConfigError: Records came without a version.
+            Error: A call failed.
+            Stopped: The run is to end, and items may be left.
+        """
+        if self._versions is None:
+            return
+        older = self._versions.older_than(new_version)
+        rejects = self._target.rejects
+        if older is None:
+            self.logger.warning(
+                "ACTIVATE_VERSION of stream %s: no record of version %s has come, so that older items "
+                "stay",
+                self.stream_name,
+                new_version,
+            )
+        elif rejects is not None and rejects.count:
+            self.logger.warning(
+                "ACTIVATE_VERSION of stream %s: records could not be written, and the older items "
+                "that they were to replace are not to be told from others, so that all of them stay",
+                self.stream_name,
+            )
+        elif not self._target.settings.dry_run:
+            self._target.destinations.remove(self.table, self.stream_name, new_version, older)
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:  # noqa: ARG002
         """Hand a record to the table's writer.
@@ -245,3 +305,10 @@ class DynamoDBSink(Sink):
         """
         assert self._destination
         self._destination.writer.flush()
+
+
+def _of_the_sdk(error: DataError) -> DataError:
+    """Return an error of ours as one of the SDK's as well, where it has one."""
+    if isinstance(error, MissingKey):
+        return MissingKeyProperty(error.message, error.hint)
+    return error

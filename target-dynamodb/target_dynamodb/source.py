@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core.errors import DataError
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 TABLE_ANNOTATION = "x-dynamodb-table"
 TYPE_ANNOTATION = "x-dynamodb-type"
+AS_WRITTEN = "as_written"
+"""In the table's annotation: the records are items that need nothing any more; `letters.py` writes them."""
+
 FORMATS = ("plain", "packed", "dynamodb_json")
 
 
@@ -48,7 +51,10 @@ class Source:
         item_format: `plain`, `packed` or `dynamodb_json`.
         item_field: The property that holds the item, in the latter two.
         reserved: The property that says what JSON and the annotations do not; empty without one.
-        left_behind: What the table has, in words, that its items do not carry.
+        left_behind: What the table has, in words, that neither items nor settings carry.
+        definition: Its settings, of which another table can be made.
+        as_written: Whether the items are to be written as they are, as once they were to be: no stream
+            map, no option of a stream applies.
     """
 
     name: str
@@ -60,6 +66,8 @@ class Source:
     item_field: str = "item"
     reserved: str = "_dynamodb"
     left_behind: tuple[str, ...] = ()
+    definition: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    as_written: bool = False
 
     @classmethod
     def from_schema(cls, stream: str, schema: Mapping[str, Any]) -> Source | None:
@@ -90,8 +98,10 @@ class Source:
                 item_field=str(said.get("item_field") or "item"),
                 reserved=str(said.get("reserved", "_dynamodb") or ""),
                 left_behind=tuple(map(str, said.get("left_behind") or ())),
+                definition=dict(said.get("definition") or {}),
+                as_written=said.get(AS_WRITTEN) is True,
             )
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"Stream {stream}: {TABLE_ANNOTATION} of its SCHEMA cannot be read ({error!r})",
                 "Use a tap-dynamodb and a target-dynamodb of one version",
@@ -102,6 +112,16 @@ class Source:
                 "Use a tap-dynamodb and a target-dynamodb of one version",
             )
         return source
+
+    @staticmethod
+    def says_as_written(schema: Mapping[str, Any]) -> bool:
+        """Return whether a stream's JSON Schema says `as_written`.
+
+        Args:
+            schema: The JSON Schema of its SCHEMA message.
+        """
+        said = schema.get(TABLE_ANNOTATION)
+        return isinstance(said, dict) and said.get(AS_WRITTEN) is True
 
     def is_same_as(self, table: Table) -> bool:
         """Return whether a table is the source itself, or its replica in another region.

@@ -8,14 +8,13 @@ from functools import cached_property, partial
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.exceptions import RecordsWithoutSchemaException, SingerSDKError
-from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.singerlib.exceptions import SingerError
 from singer_sdk.singerlib.json import serialize_json
 
 from dynamodb_core.errors import DataError, Error
 from dynamodb_core.progress import Progress
-from target_dynamodb import output
+from target_dynamodb import letters, output
 from target_dynamodb.batch import Batch
 from target_dynamodb.command import CommandTarget
 from target_dynamodb.course import Course, Leg
@@ -23,18 +22,21 @@ from target_dynamodb.destinations import Destinations
 from target_dynamodb.duties import Duties
 from target_dynamodb.ending import DRAIN_SECONDS, Ending
 from target_dynamodb.files import Files
+from target_dynamodb.loading import Stopped
+from target_dynamodb.maps import Mapper
 from target_dynamodb.reader import MessageReader, parts
 from target_dynamodb.rehearsal import Refusals
+from target_dynamodb.rejects import Rejects
 from target_dynamodb.settings import CONFIG_SCHEMA, Settings
 from target_dynamodb.sinks import DynamoDBSink
 from target_dynamodb.source import Source, check_schema
 from target_dynamodb.states import States
+from target_dynamodb.stream_options import in_vain
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from types import FrameType
 
-    from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
     from dynamodb_core.wire import Wire
@@ -50,14 +52,6 @@ class TargetDynamoDB(CommandTarget):
     name = "target-dynamodb"
     package_name = "ferry-target-dynamodb"
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_SCHEMA
-    capabilities: ClassVar[list[CapabilitiesEnum]] = [
-        PluginCapabilities.ABOUT,
-        PluginCapabilities.BATCH,
-        PluginCapabilities.STREAM_MAPS,
-        PluginCapabilities.FLATTENING,
-        PluginCapabilities.STRUCTURED_LOGGING,
-        TargetCapabilities.VALIDATE_RECORDS,
-    ]
     default_sink_class = DynamoDBSink
     message_reader_class = MessageReader
     message_reader: MessageReader
@@ -86,6 +80,7 @@ class TargetDynamoDB(CommandTarget):
         self._courses: dict[str, Course] = {}
         self._versions_ignored: set[str] = set()
         self.refusals = Refusals(self.logger)
+        self.rejects = Rejects.of(self.settings, self.logger)
         self._states = States()
         self._printed_state: dict[str, Any] | None = None
         self._duties = Duties(self.message_reader, drain=self._drain, look=self._look)
@@ -102,7 +97,14 @@ class TargetDynamoDB(CommandTarget):
     @cached_property
     def destinations(self) -> Destinations:
         """The tables that are written."""
-        return Destinations(self.settings, self.wire, progress=self.progress, log=self.logger)
+        return Destinations(
+            self.settings,
+            self.wire,
+            progress=self.progress,
+            log=self.logger,
+            stopped=self._stopped,
+            rejects=self.rejects,
+        )
 
     @cached_property
     def files(self) -> Files:
@@ -114,7 +116,12 @@ class TargetDynamoDB(CommandTarget):
             progress=self.progress,
             stopped=self._stopped,
             loaded=self._count_loaded,
+            rejects=self.rejects,
         )
+
+    def setup_mapper(self) -> None:
+        """Make what will make the stream maps."""
+        self.mapper = Mapper(dict(self.config), self.logger)
 
     # From the command line to the last acknowledgement
 
@@ -133,6 +140,8 @@ class TargetDynamoDB(CommandTarget):
         self._ending.begin()
         self._duties.begin()
         try:
+            if self.rejects is not None:
+                self.rejects.open()
             self.listen(file_input)
         except (Error, SingerSDKError, SingerError):
             with contextlib.suppress(Error):  # the first error is the one to tell
@@ -143,6 +152,8 @@ class TargetDynamoDB(CommandTarget):
                 self.files.close()
             if "destinations" in self.__dict__:
                 self.destinations.close()
+            if self.rejects is not None:
+                self.rejects.close()
 
     def process_endofpipe(self) -> None:
         """Drain, hand on the last STATE, and say what was done.
@@ -159,14 +170,21 @@ class TargetDynamoDB(CommandTarget):
             )
         try:
             self._finish_files()
+            if "destinations" in self.__dict__:
+                self.destinations.load_staged(self._stopped)
             super().process_endofpipe()
         except Error as error:
             if not stopped_by:
                 raise
             self.logger.error("%s", error)  # noqa: TRY400 - a line, not a traceback
         self.logger.info("%s", self.progress.summary())
+        streams = {sink.stream_name for course in self._courses.values() for sink in course.sinks}
+        for name in in_vain(self.settings, streams) if streams and not stopped_by else ():
+            self.logger.warning("%s fits no stream of this run", name)
         if self.settings.dry_run:
             self.refusals.conclude(self.progress, self.settings.prices)
+        if "destinations" in self.__dict__:
+            self.destinations.finish(lambda: self._ending.signal_name)
         self._ending.leave()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -193,6 +211,8 @@ class TargetDynamoDB(CommandTarget):
         if stream in self._schemas:
             self._settle()
         source = Source.from_schema(stream, schema)
+        if self.rejects is not None:
+            self.rejects.schema(stream, serialize_json({"type": "SCHEMA", **message_dict}))
         super()._process_schema_message(message_dict)
         self._schemas[stream] = said
         for retired in self._sinks_to_clear:
@@ -207,7 +227,8 @@ class TargetDynamoDB(CommandTarget):
             if not isinstance(stream_map, RemoveRecordTransform):
                 sink = self._sinks_active[stream_map.stream_alias]
                 assert isinstance(sink, DynamoDBSink)
-                sink.open(source)
+                with self._leaving_when_stopped():
+                    sink.open(source)
                 legs.append(Leg(stream_map, sink))
         as_they_are = all(
             type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled
@@ -232,7 +253,28 @@ class TargetDynamoDB(CommandTarget):
         if self._states.waiting:
             self.files.wait_for(course.tables)
             self._lay_road(stream)
-        course.hand_over(course.make(message_dict, record))
+        try:
+            made = course.make(message_dict, record)
+        except DataError as error:
+            self.reject(stream, error)
+        else:
+            course.hand_over(made)
+
+    def reject(self, stream: str, error: DataError) -> None:
+        """Note the record that was read last as one that cannot be written, where such are noted.
+
+        Args:
+            stream: Its stream.
+            error: Why it cannot be written.
+
+        Raises:
+            DataError: They are not; it is the same.
+            Error: There are too many of them, or it cannot be noted.
+        """
+        if self.rejects is None:
+            raise error
+        line = letters.from_line(self.message_reader.line, error.message)
+        self.rejects.add(stream, line, error)
 
     def _course(self, stream: str, kind: str) -> Course:
         if stream not in self._courses:
@@ -249,10 +291,14 @@ class TargetDynamoDB(CommandTarget):
         self._advance()
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
-        """Drain at an ACTIVATE_VERSION message, and leave older items as they are."""
+        """Drain at an ACTIVATE_VERSION message; older items stay unless hard_delete is set."""
         (stream,) = parts(message_dict, "ACTIVATE_VERSION", "stream")
         self._settle()
-        if stream not in self._versions_ignored:
+        if self.settings.writes.hard_delete:
+            for sink in self._course(stream, "ACTIVATE_VERSION").sinks:
+                with self._leaving_when_stopped():
+                    sink.activate_version(message_dict.get("version"))
+        elif stream not in self._versions_ignored:
             self._versions_ignored.add(stream)
             self.logger.info(
                 "ACTIVATE_VERSION of stream %s: items that the tap no longer sends stay", stream
@@ -265,7 +311,12 @@ class TargetDynamoDB(CommandTarget):
         batch = Batch.from_message(message_dict, course.json_columns)
         direct, flush = course.direct, partial(self._flush, course.tables)
         # Without keys of its own the stream has those of the table, which need not be distinct.
-        if direct and direct.key_properties and batch.distinct_keys and self.destinations.shared:
+        if (
+            direct
+            and direct.distinct
+            and batch.distinct_keys
+            and self.destinations.shares(direct.table)
+        ):
             for stream, each in self._courses.items():
                 if each.tables & course.tables:  # its records wait for the files
                     self.message_reader.roads.pop(stream, None)
@@ -289,8 +340,14 @@ class TargetDynamoDB(CommandTarget):
     # Acknowledgements and STATE
 
     def _write_state_message(self, state: dict[str, Any]) -> None:
-        """Hand on a STATE, each once, with its numbers as they came; none of a dry run."""
-        if self._latest_state is self._printed_state or self.settings.dry_run:
+        """Hand on a STATE, each once, with its numbers as they came; none of a dry run.
+
+        All tables are flushed first, also those of a sink that another one has replaced.
+        """
+        true = "destinations" not in self.__dict__ or self.destinations.flush()
+        if self.rejects is not None:
+            self.rejects.sync()
+        if not true or self._latest_state is self._printed_state or self.settings.dry_run:
             return
         output.write_line(serialize_json(state))
         self._printed_state = self._latest_state
@@ -325,6 +382,14 @@ class TargetDynamoDB(CommandTarget):
         if time.monotonic() >= self.message_reader.alarm:
             self._duties.look()
         return bool(self._ending.signal_name)
+
+    @contextlib.contextmanager
+    def _leaving_when_stopped(self) -> Iterator[None]:
+        """Leave the process where a signal has ended the deletion of items."""
+        try:
+            yield
+        except Stopped:
+            self.process_endofpipe()
 
     def _look(self) -> None:
         if "files" in self.__dict__:

@@ -25,12 +25,28 @@ from ruamel.yaml import YAML
 from demo import guard
 from demo.engine import ROOT
 from tap_dynamodb.properties import CONFIG_JSONSCHEMA
+from target_dynamodb.settings import CONFIG_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GUIDE = ROOT / "docs" / "tap.md"
-CHECKED = [ROOT / "README.md", GUIDE, ROOT / "docs" / "types.md", ROOT / "docs" / "state.md"]
+TARGET_GUIDE = ROOT / "docs" / "target.md"
+GUIDES = {"tap": GUIDE, "target": TARGET_GUIDE}
+CHECKED = [
+    ROOT / "README.md",
+    *GUIDES.values(),
+    ROOT / "docs" / "types.md",
+    ROOT / "docs" / "state.md",
+]
+CHECKED += [
+    ROOT / "docs" / "records.md",
+    ROOT / "docs" / "dead-letters.md",
+    ROOT / "docs" / "epochs.md",
+    ROOT / "docs" / "server-side-loads.md",
+    ROOT / "docs" / "write-modes.md",
+    *sorted((ROOT / "docs" / "recipes").glob("*.md")),
+]
 PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")})
 PLUGINS = {"tap": "tap-dynamodb", "target": "target-dynamodb"}
 GROUPS = {"extractors": "tap", "loaders": "target"}
@@ -40,6 +56,10 @@ EXTRAS |= {"select", "metadata", "catalog"}
 OF_ONE_TABLE = CONFIG_JSONSCHEMA["properties"]["table_options"]["additionalProperties"][
     "properties"
 ]
+PROPERTIES = {
+    "tap": CONFIG_JSONSCHEMA["properties"],
+    "target": CONFIG_SCHEMA["properties"],
+}
 FENCE = re.compile(r"^```(\S*)[ \t]*(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 ECHO = re.compile(r"^echo '(\{.*\})' > (tap|target)\.json$", re.MULTILINE)
 
@@ -91,7 +111,8 @@ def _configs(value: Any, plugin: str, where: str) -> Iterator[Config]:
     if "plugins" in value:
         for group, entries in value["plugins"].items():
             for entry in entries:
-                yield from _configs(entry, GROUPS[group], where)
+                if entry.get("name", PLUGINS[GROUPS[group]]) == PLUGINS[GROUPS[group]]:
+                    yield from _configs(entry, GROUPS[group], where)
     elif "config" in value:
         assert value.keys() <= EXTRAS, where
         yield Config(plugin, value["config"], where)
@@ -165,15 +186,18 @@ def dead(page: Path, link: str) -> str | None:
 # Settings
 
 
-def test_the_guide_lists_every_setting_with_its_default() -> None:
+@pytest.mark.parametrize("plugin", GUIDES)
+def test_the_guide_lists_every_setting_with_its_default(plugin: str) -> None:
     rows = re.findall(
-        r"^\| `([\w.*]+)` \| (.+?) \| \[.+\]\(#.+\) \|$", GUIDE.read_text(), re.MULTILINE
+        r"^\| `([\w.*]+)` \| (.+?) \| \[.+\]\(#.+\) \|$", GUIDES[plugin].read_text(), re.MULTILINE
     )
     listed = dict(rows)
     assert len(listed) == len(rows), "a setting is listed twice"
-    properties = CONFIG_JSONSCHEMA["properties"]
+    properties = PROPERTIES[plugin]
     own = {
-        f"table_options.*.{name}": OF_ONE_TABLE[name] for name in OF_ONE_TABLE.keys() - properties
+        f"table_options.*.{name}": OF_ONE_TABLE[name]
+        for name in OF_ONE_TABLE.keys() - properties
+        if plugin == "tap"
     }
     expected = {}
     for name, property_schema in {**properties, **own}.items():
@@ -182,7 +206,7 @@ def test_the_guide_lists_every_setting_with_its_default() -> None:
         expected[name] = "none" if default is None else f"`{shown}`"
     of_the_sdk = listed.keys() - expected.keys()
     assert {name: listed.get(name) for name in expected} == expected
-    assert of_the_sdk <= schema("tap")["properties"].keys()
+    assert of_the_sdk <= schema(plugin)["properties"].keys()
 
 
 def test_the_guide_says_which_settings_a_table_can_have() -> None:
@@ -191,13 +215,17 @@ def test_the_guide_says_which_settings_a_table_can_have() -> None:
     assert set(re.findall(r"`(\w+)`", sentences)) == OF_ONE_TABLE.keys()
 
 
-def test_every_setting_has_an_example() -> None:
+@pytest.mark.parametrize("plugin", GUIDES)
+def test_every_setting_has_an_example(plugin: str) -> None:
     shown: set[str] = set()
-    for config in configs(GUIDE):
+    for config in configs(GUIDES[plugin]):
         shown |= config.given.keys()
         for options in config.given.get("table_options", {}).values():
             shown |= options.keys()
-    assert shown >= CONFIG_JSONSCHEMA["properties"].keys() | OF_ONE_TABLE.keys()
+    expected = set(PROPERTIES[plugin])
+    if plugin == "tap":
+        expected |= OF_ONE_TABLE.keys()
+    assert shown >= expected
 
 
 # Examples

@@ -78,6 +78,10 @@ class Service:
             return _refusal("ResourceNotFoundException", "Requested resource not found")
         if operation == "DescribeTable":
             return _json(200, {"Table": table})
+        if operation in ("PutItem", "UpdateItem"):
+            self.counts["items_written"] += 1
+            consumed = {"TableName": table["TableName"], "CapacityUnits": 1.0}
+            return _json(200, {"ConsumedCapacity": consumed})
         if operation == "Scan":
             return _json(200, {"Items": [], "Count": 0, "ScannedCount": 0})
         return _refusal("UnknownOperationException", operation)

@@ -25,6 +25,7 @@ from dynamodb_core.errors import AccessError
 from dynamodb_core.settings import AwsSettings
 from dynamodb_core.wire import BotoWire
 from tests.engines import relay
+from tests.engines.buckets import TestBucket
 from tests.engines.tables import Tables
 from tests.engines.tap import Command, make, sync
 from tests.integration import target_process as target
@@ -44,6 +45,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
 ACCOUNT = "777788889999"
 EXTERNAL_ID = "external"
 SERVICES = {"AssumeRole": "sts"}
+OPTIONAL = {
+    "dynamodb:DescribeContinuousBackups",
+    "dynamodb:DescribeTimeToLive",
+    "dynamodb:ListTagsOfResource",
+}
+"""What the plugins ask for where they may, and go without where they may not."""
 INDEX: dict[str, Any] = {
     "GlobalSecondaryIndexes": [
         {
@@ -108,14 +115,31 @@ def without(policy: Policy, action: str) -> Policy:
     return cut
 
 
+def table_arn(seen: Relay, name: str) -> str:
+    if name.startswith("arn:"):
+        return name
+    return f"arn:aws:dynamodb:{seen.engine.region}:{ACCOUNT}:table/{name}"
+
+
+def installed(policy: Policy) -> Policy:
+    """Return a policy for the engine, which does not know what table a call about tags is for."""
+    tags = [action for action in actions(policy) if re.search(":(Tag|Untag|ListTagsOf)", action)]
+    anywhere = {"Effect": "Allow", "Action": tags, "Resource": "*"}
+    return {**policy, "Statement": policy["Statement"] + [anywhere] * bool(tags)}
+
+
 def made(seen: Relay) -> set[Pair]:
     """Return what the calls needed: each action with the resource that it was for."""
     found: set[Pair] = set()
     for operation, request in ((each.operation, each.request) for each in seen.calls):
         service = SERVICES.get(operation, "dynamodb")
-        for name in request.get("RequestItems", [request.get("TableName", "")]):
-            arn = f"arn:aws:dynamodb:{seen.engine.region}:{ACCOUNT}:table/{name}" if name else "*"
-            arn = name if name.startswith("arn:") else arn
+        if (
+            operation == "CreateTable" and "Tags" in request
+        ):  # the engine does not ask for it, AWS does
+            found.add(("dynamodb:TagResource", table_arn(seen, request["TableName"])))
+        named = request.get("TableName", request.get("ResourceArn", ""))
+        for name in request.get("RequestItems", [named]):
+            arn = table_arn(seen, name) if name else "*"
             index = f"/index/{request['IndexName']}" if "IndexName" in request else ""
             found.add((f"{service}:{operation}", request.get("RoleArn", arn + index)))
     return found
@@ -128,7 +152,7 @@ def check_exact(policy: Policy, seen: Relay) -> None:
         allowing = {
             each for each in pairs(policy) if each[0] == action and fnmatchcase(resource, each[1])
         }
-        assert allowing, f"{action} on {resource} is not in the policy"
+        assert allowing or action in OPTIONAL, f"{action} on {resource} is not in the policy"
         used |= allowing
     assert used == pairs(policy)
 
@@ -140,6 +164,7 @@ class Guarded:
         root: The account's owner, who may do everything.
         tables: Tables that root made.
         table: The table.
+        expiring: Another one, of which the engine deletes what has expired, sooner or later.
         relay: What the users' calls go through.
     """
 
@@ -148,9 +173,10 @@ class Guarded:
         self.tables = tables
         self.relay = seen
         self.table = tables.create(ITEMS, label="orders", **INDEX)
+        self.expiring = tables.create(ITEMS, label="expiring", **INDEX)
         enable = {"Enabled": True, "AttributeName": "ends"}
         self.tables.wire.call(
-            "UpdateTimeToLive", {"TableName": self.table, "TimeToLiveSpecification": enable}
+            "UpdateTimeToLive", {"TableName": self.expiring, "TimeToLiveSpecification": enable}
         )
         self.iam = boto3.client(
             "iam",
@@ -181,7 +207,8 @@ class Guarded:
         """Make a user with one policy; return the engine as the user reaches it, by the relay."""
         name = name or self.name("user")
         self.iam.create_user(UserName=name)
-        self.iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=json.dumps(policy))
+        document = json.dumps(installed(policy))
+        self.iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=document)
         key = self.iam.create_access_key(UserName=name)["AccessKey"]
         self.relay.forget()
         return replace(
@@ -208,7 +235,7 @@ def guarded() -> Iterator[Guarded]:
 
 
 def test_every_policy_of_the_page_is_tried_here() -> None:
-    tried = {ROLE, *(mode.heading for mode in MODES.values()), *TARGETS}
+    tried = {ROLE, STAGED, *(mode.heading for mode in MODES.values()), *TARGETS}
     assert {heading for heading, found in policies().items() if found} == tried
 
 
@@ -224,22 +251,33 @@ class Mode:
         options: Of the table.
         chosen: By what the table is chosen: `TABLE`, `ARN` or `PREFIX*`.
         records: How many items it reads.
+        expiring: Whether it reads the table of which items expire.
     """
 
     heading: str
     options: dict[str, Any]
     chosen: str = "TABLE"
     records: int = len(ITEMS)
+    expiring: bool = False
+
+    def table(self, guarded: Guarded) -> str:
+        """Return the name of the table."""
+        return guarded.expiring if self.expiring else guarded.table
+
+    def policy(self, guarded: Guarded) -> Policy:
+        """Return the policy of the page."""
+        return guarded.policy(self.heading, TABLE=self.table(guarded))
 
     def config(self, guarded: Guarded) -> dict[str, Any]:
         """Return the configuration, without a connection."""
+        table = self.table(guarded)
         names = {
-            "TABLE": guarded.table,
-            "ARN": f"arn:aws:dynamodb:{guarded.root.region}:{ACCOUNT}:table/{guarded.table}",
-            "PREFIX*": f"{guarded.table[:-1]}*",
+            "TABLE": table,
+            "ARN": f"arn:aws:dynamodb:{guarded.root.region}:{ACCOUNT}:table/{table}",
+            "PREFIX*": f"{table[:-1]}*",
         }
         chosen = names[self.chosen]
-        return {"tables": [chosen], "segments": 2, "table_options": {guarded.table: self.options}}
+        return {"tables": [chosen], "segments": 2, "table_options": {table: self.options}}
 
 
 MONDAY = {"query": {"day": "monday"}, "index": "by_day"}
@@ -264,8 +302,9 @@ MODES = {
         {**MONDAY, "replication_key": "changed", "start_date": "2026-01-01T00:00:10Z"},
         records=20,
     ),
-    "expired": Mode("Without what has expired", {"skip_expired": True}, records=1),
+    "expired": Mode("Without what has expired", {"skip_expired": True}, records=1, expiring=True),
     "percent": Mode("In percent of the account's limit", {"read_capacity_percent": 5}),
+    "settings": Mode("What a copy is to be like", {}),
 }
 
 
@@ -277,7 +316,7 @@ def tapped(user: Engine, config: dict[str, Any], **more: Any) -> Output:
 
 @pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
 def test_the_tap_makes_the_calls_of_its_policy_and_no_others(guarded: Guarded, mode: Mode) -> None:
-    policy = guarded.policy(mode.heading)
+    policy = mode.policy(guarded)
     output = tapped(guarded.user(policy), mode.config(guarded))
     assert len(output.records()) == mode.records
     check_exact(policy, guarded.relay)
@@ -296,12 +335,16 @@ def test_a_catalog_saves_the_sample_and_no_permission(guarded: Guarded) -> None:
 
 def test_the_tap_fails_where_an_action_is_taken_away(guarded: Guarded) -> None:
     one_of_each = {mode.heading: mode for mode in MODES.values()}
-    for heading, mode in one_of_each.items():
-        policy = guarded.policy(heading)
+    for mode in one_of_each.values():
+        policy = mode.policy(guarded)
         for action in actions(policy):
             operation = action.partition(":")[2]
             if mode.chosen == "PREFIX*" and operation == "DescribeTable":
                 continue  # what a pattern finds and may not be described is left out
+            if mode is MODES["settings"] and action in OPTIONAL:
+                output = tapped(guarded.user(without(policy, action)), mode.config(guarded))
+                assert len(output.records()) == len(ITEMS)
+                continue
             user = guarded.user(without(policy, action))
             with pytest.raises(
                 AccessError, match=f"^{operation}\\b.* is refused with AccessDenied"
@@ -313,7 +356,7 @@ def test_when_nothing_that_a_pattern_finds_may_be_described_it_is_an_error(
     guarded: Guarded,
 ) -> None:
     mode = MODES["pattern"]
-    policy = without(guarded.policy(mode.heading), "dynamodb:DescribeTable")
+    policy = without(mode.policy(guarded), "dynamodb:DescribeTable")
     with pytest.raises(AccessError, match=f"DescribeTable on table {guarded.table} is refused"):
         tapped(guarded.user(policy), mode.config(guarded))
 
@@ -338,6 +381,8 @@ MESSAGES = (
     target.state({"people": 1}),
 )
 EXISTING, NEW = "Tables that exist", "Tables that the target makes"
+RICH = "Tables with TTL, tags or indexes after the load"
+WARM = "A warm-up"
 
 
 def existing(guarded: Guarded) -> str:
@@ -348,11 +393,35 @@ def new(guarded: Guarded) -> str:
     return guarded.tables.name("new")
 
 
-TARGETS: dict[str, Callable[[Guarded], str]] = {EXISTING: existing, NEW: new}
+def provisioned(guarded: Guarded) -> str:
+    units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    return guarded.tables.create(
+        [{"id": {"S": "b"}}], BillingMode="PROVISIONED", ProvisionedThroughput=units
+    )
 
 
-def loaded(user: Engine, table: str, folder: Path) -> TargetProcess:
-    return target.run(folder, user, MESSAGES, table_name=table)
+TARGETS: dict[str, Callable[[Guarded], str]] = {
+    EXISTING: existing,
+    NEW: new,
+    RICH: new,
+    WARM: provisioned,
+}
+CONFIGS: dict[str, dict[str, Any]] = {
+    RICH: {
+        "table_settings": {
+            "ttl_attribute": "ends",
+            "tags": {"team": "blue"},
+            "create_indexes": "after_load",
+            "attributes": {"day": "S"},
+            "global_secondary_indexes": [{"name": "by_day", "partition_key": "day"}],
+        }
+    },
+    WARM: {"warm_up": {"method": "provisioned", "write_units": 500}},
+}
+
+
+def loaded(user: Engine, table: str, folder: Path, heading: str = NEW) -> TargetProcess:
+    return target.run(folder, user, MESSAGES, table_name=table, **CONFIGS.get(heading, {}))
 
 
 @pytest.mark.parametrize("heading", TARGETS)
@@ -361,7 +430,7 @@ def test_the_target_makes_the_calls_of_its_policy_and_no_others(
 ) -> None:
     table = TARGETS[heading](guarded)
     policy = guarded.policy(heading, TABLE=table)
-    ended = loaded(guarded.user(policy), table, tmp_path)
+    ended = loaded(guarded.user(policy), table, tmp_path, heading)
     assert ended.process.returncode == 0, ended.log
     assert guarded.tables.items(table) == [{"id": {"S": "a"}}]
     check_exact(policy, guarded.relay)
@@ -373,6 +442,8 @@ def test_the_target_makes_the_calls_of_its_policy_and_no_others(
         (EXISTING, "BatchWriteItem"),
         (EXISTING, "DescribeTable"),
         (NEW, "CreateTable"),
+        (RICH, "UpdateTimeToLive"),
+        (WARM, "UpdateTable"),
     ],
 )
 def test_the_target_fails_in_one_line_where_an_action_is_taken_away(
@@ -380,12 +451,81 @@ def test_the_target_fails_in_one_line_where_an_action_is_taken_away(
 ) -> None:
     table = TARGETS[heading](guarded)
     policy = without(guarded.policy(heading, TABLE=table), f"dynamodb:{operation}")
-    ended = loaded(guarded.user(policy), table, tmp_path)
+    ended = loaded(guarded.user(policy), table, tmp_path, heading)
     assert ended.process.returncode == 1
     assert ended.states == []
     (line,) = ended.errors()
     assert f"{operation} on table {table} is refused with AccessDenied" in line
     assert not any("Traceback" in each for each in ended.log)
+
+
+def test_where_an_index_may_not_be_added_after_the_load_the_state_is_out_all_the_same(
+    guarded: Guarded, tmp_path: Path
+) -> None:
+    table = new(guarded)
+    policy = without(guarded.policy(RICH, TABLE=table), "dynamodb:UpdateTable")
+    ended = loaded(guarded.user(policy), table, tmp_path, RICH)
+    assert ended.process.returncode == 1
+    assert ended.states == [{"people": 1}]
+    (line,) = ended.errors()
+    assert f"UpdateTable on table {table} is refused with AccessDenied" in line
+
+
+# Loads that DynamoDB does by itself
+
+STAGED = "Loads that DynamoDB does by itself"
+
+
+def imported(guarded: Guarded, folder: Path, taken_away: str = "") -> TargetProcess:
+    """Import a table as a user who has the page's policy, but for one action.
+
+    The engine does not know which table an import is about: the resource of that statement counts here
+    for nothing.
+    """
+    table, bucket = new(guarded), TestBucket(guarded.root)
+    policy = guarded.policy(STAGED, TABLE=table, BUCKET=bucket.name, STAGED="staged")
+    assert not taken_away or taken_away in actions(policy)
+    policy["Statement"][0]["Resource"] = "*"
+    ended = target.run(
+        folder,
+        guarded.user(without(policy, taken_away)),
+        MESSAGES,
+        table_name=table,
+        write_mode="import",
+        staging=f"s3://{bucket.name}/staged",
+        staging_remove=True,
+        aws_endpoint_url_s3=guarded.root.endpoint_url,
+    )
+    if not taken_away:
+        assert guarded.tables.items(table) == [{"id": {"S": "a"}}]
+        assert bucket.keys() == []
+    return ended
+
+
+def test_an_import_goes_by_the_policy_of_the_page(guarded: Guarded, tmp_path: Path) -> None:
+    ended = imported(guarded, tmp_path)
+    assert (ended.process.returncode, len(ended.states)) == (0, 1), ended.log
+    wanted = {"dynamodb:DescribeTable", "dynamodb:ImportTable", "dynamodb:DescribeImport"}
+    assert {f"dynamodb:{call.operation}" for call in guarded.relay.calls} == wanted
+
+
+@pytest.mark.parametrize(
+    ("action", "words", "states"),
+    [
+        ("dynamodb:ImportTable", "ImportTable on table", 0),
+        ("dynamodb:DescribeImport", "DescribeImport on table", 0),
+        ("s3:PutObject", "PutObject of s3://", 0),
+        ("s3:DeleteObject", "s3:DeleteObject|DeleteObjects of s3://", 1),  # everything is loaded
+    ],
+)
+def test_an_import_fails_in_one_line_where_an_action_is_taken_away(
+    guarded: Guarded, tmp_path: Path, action: str, words: str, states: int
+) -> None:
+    ended = imported(guarded, tmp_path, action)
+    assert (ended.process.returncode, len(ended.states)) == (1, states), ended.log
+    (line,) = ended.errors()
+    assert re.search(words, line)
+    assert "AccessDenied" in line
 
 
 # Roles

@@ -72,7 +72,7 @@ def test_a_table_of_our_tap_is_made_with_its_own_key(tmp_path: Path, tables: Tab
     [copied] = tables.items(name)
     copied["set"]["NS"].sort()
     assert copied == item
-    assert any("items are copied; its TTL, tags" in line for line in target.log)
+    assert any("the items are copied; its backups" in line for line in target.log)
 
 
 @pytest.mark.parametrize("engine_name", ["tables", "reference_tables"])

@@ -23,8 +23,8 @@ ARROWS = {
     "target_dynamodb": {"target_dynamodb", "dynamodb_core"},
 }
 SDK = {
-    "tap_dynamodb": {"tap", "streams", "emit", "discovery"},
-    "target_dynamodb": {"target", "command", "sinks", "reader", "__main__"},
+    "tap_dynamodb": {"tap", "maps", "streams", "emit", "discovery"},
+    "target_dynamodb": {"target", "command", "maps", "sinks", "reader", "__main__"},
 }
 """Modules that may import singer_sdk; none of the core."""
 

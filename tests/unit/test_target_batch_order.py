@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHANGED = {**SCHEMA, "schema": {"properties": {"id": {"type": "integer"}}}}
+OTHER_KEY = {"rename": {"id": "was", "v": "id"}, "partition_key": "id", "sort_key": ""}
 
 
 class Slow:
@@ -146,9 +147,16 @@ def test_a_version_waits_for_files(
 
 
 @pytest.mark.parametrize(
-    "config", [{"validate_records": True}, {"stream_maps": {"orders": {"v": "v + 1"}}}]
+    "config",
+    [
+        {"validate_records": True},
+        {"stream_maps": {"orders": {"v": "v + 1"}}},
+        # Two files may hold one key, though no key property is in two of them.
+        {"stream_options": {"orders": OTHER_KEY}},
+        {"stream_options": {"orders": {"defaults": {"id": 0}}}},
+    ],
 )
-def test_what_asks_for_the_sdk_is_loaded_here(
+def test_what_asks_for_the_sdk_or_another_key_is_loaded_here(
     filed: Filed, happened: list[str], config: dict[str, Any]
 ) -> None:
     made, wire = target(

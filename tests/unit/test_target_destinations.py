@@ -103,12 +103,12 @@ def test_of_a_migrated_table_the_log_says_what_is_not_copied(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     key = Key(("n", "id"), ("N", "S"))
-    source = Source("orders", ARN + "orders", key=key, left_behind=("local secondary indexes",))
+    source = Source("orders", ARN + "orders", key=key, left_behind=("replicas in eu-north-1",))
     opened, _ = destinations(Service(), table_name="{table}_copy")
     made = opened.open(stream(key=("id", "n"), source=source))
     assert made.table.name == "orders_copy"
     assert made.table.key.names == ("n", "id")  # the source knows which is the partition key
-    assert "not its local secondary indexes; its TTL, tags" in caplog.text
+    assert "and not its replicas in eu-north-1; its backups" in caplog.text
 
 
 @pytest.mark.parametrize(
