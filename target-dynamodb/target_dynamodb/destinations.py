@@ -24,12 +24,14 @@ from target_dynamodb.staged_tables import StagedTables
 from target_dynamodb.staging import SERVER_SIDE
 from target_dynamodb.stream_options import StreamOptions
 from target_dynamodb.versions import Versions
+from target_dynamodb.writing import refusing
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
     from dynamodb_core.cells import Cells
+    from dynamodb_core.errors import DataError
     from dynamodb_core.expressions import Filter
     from dynamodb_core.lookups import Lookups
     from dynamodb_core.progress import Progress
@@ -273,7 +275,7 @@ class Destinations:
             budgets=budgets,
             progress=self._progress,
             workers=self._settings.write_workers,
-            refused=self._rejects.refused_by(table, streams) if self._rejects else None,
+            refused=self._refused(table, streams),
         )
         return Destination(table, budgets, writer, mode, streams)
 
@@ -285,15 +287,15 @@ class Destinations:
             pace = Pace(self._wire, table, self._settings)
             self._clearing.found(table, pace.budgets(self._log, own_cells), None)
         streams: dict[str, Source | None] = {}
-        rejects = self._rejects
         writer = self._staged.open(
-            stream,
-            name,
-            mode,
-            table,
-            lambda table: rejects.refused_by(table, streams) if rejects else None,
+            stream, name, mode, table, lambda table: self._refused(table, streams)
         )
         return Destination(writer.table, Budgets(None), writer, mode, streams)
+
+    def _refused(
+        self, table: Table, streams: dict[str, Source | None]
+    ) -> Callable[[bytes, DataError], object]:
+        return self._rejects.refused_by(table, streams) if self._rejects else refusing(streams)
 
     def _mode(self, stream: Stream) -> str:
         return StreamOptions.of(self._settings, stream.name).write_mode

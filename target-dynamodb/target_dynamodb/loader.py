@@ -18,6 +18,7 @@ from dynamodb_core.writer import Writer
 from target_dynamodb.encode import Encoder
 from target_dynamodb.loading import Direct, Stopped, load
 from target_dynamodb.rejected import Rejecter
+from target_dynamodb.writing import refusing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -176,7 +177,7 @@ class Loader:
             budgets=budgets,
             progress=progress,
             workers=self.workers,
-            refused=rejecter.refused if rejecter else None,
+            refused=rejecter.refused if rejecter else refusing([way.stream]),
         )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from dynamodb_core.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Collection, Hashable
 
 
 class Writing(Protocol):
@@ -46,3 +48,19 @@ class Writing(Protocol):
     def close(self) -> None:
         """Stop; what still waits is abandoned."""
         ...
+
+
+def refusing(streams: Collection[str]) -> Callable[[bytes, DataError], NoReturn]:
+    """Return what a `Writer` calls for a write that DynamoDB refuses, where the first one ends the load.
+
+    Args:
+        streams: The streams that are written by it.
+
+    Raises:
+        DataError: (by what is returned) Always; it names the streams.
+    """
+
+    def refuse(_write: bytes, error: DataError) -> NoReturn:
+        raise DataError(f"Stream {' or '.join(streams)}: {error.message}", error.hint)
+
+    return refuse

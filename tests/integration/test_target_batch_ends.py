@@ -168,6 +168,34 @@ def test_unprocessed_and_throttled_writes_lose_nothing(
     assert "throttled" in summary
 
 
+def odd(engine: Engine, request: Request) -> Reply:
+    """Refuse requests with order 57, as DynamoDB does what it finds wrong with an item."""
+    if request.operation == "BatchWriteItem" and b'"57"' in request.body:
+        return refused("ValidationException", "The item is odd")
+    return forward(engine, request)
+
+
+@both
+def test_an_item_that_dynamodb_refuses_is_named_by_stream_and_key_and_its_file_stays(
+    tmp_path: Path, filed: Filed, tables: Tables, table: str, service: FaultService, processes: int
+) -> None:
+    service.answers(partial(odd, tables.engine))
+    first, second = filed.ours(orders(0, 40)), filed.ours(orders(40, 80))
+    loaded = run(
+        tmp_path,
+        tables.engine,
+        [SCHEMA, batch(STREAM, first), state({"written": 40}), batch(STREAM, second)],
+        **config(tables.engine, filed, table, aws_endpoint_url=service.url, processes=processes),
+    )
+    assert loaded.process.returncode == 1
+    [error] = loaded.errors()
+    assert f"Stream {STREAM}: DynamoDB refuses the item with key 57" in error
+    assert "The item is odd" in error
+    assert numbers(tables, table) == set(range(80)) - {57}
+    assert (first.exists(), second.exists()) == (False, True)
+    assert loaded.states == [{"written": 40}]
+
+
 def test_a_worker_that_is_killed_is_an_error_that_names_its_file_and_nothing_is_lost(
     tmp_path: Path, filed: Filed, tables: Tables, table: str, service: FaultService
 ) -> None:
