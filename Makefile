@@ -21,7 +21,7 @@ demo: $(READY) ## Move tables of hard items with `meltano run`, and compare them
 	@$(PYTHON) -m demo
 
 test: $(READY) ## Run all tests, JOBS=3 at once; ARGS="-k name" chooses some
-	@$(PYTHON) -m pytest -n $(JOBS) $(ARGS)
+	@$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 engine: $(READY) ## Start DynamoDB's stand-in on this machine; PORT=4566
 	@$(PYTHON) -m demo.engine start --port $(PORT)

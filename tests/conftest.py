@@ -7,6 +7,7 @@ from demo import guard
 guard.enter()  # before anything imports boto3
 guard.fence_sockets()
 
+import fcntl
 import itertools
 import os
 from typing import TYPE_CHECKING
@@ -30,13 +31,6 @@ settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
 
 _numbers = itertools.count(1)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let each file's tests run in one worker, as they share what it makes ready."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(scope="session")
@@ -98,3 +92,12 @@ def reference_tables(dynamodb_local: Engine) -> Iterator[Tables]:
 def account(engine: Engine) -> Engine:
     """ministack as an account that no other test uses: ListTables shows a test's own only."""
     return engine.account(f"{os.getpid() % 10**6:06d}{next(_numbers):06d}")
+
+
+@pytest.fixture
+def meltano_project() -> Iterator[None]:
+    """This repository's own Meltano project, for one test at a time: its runs share a catalog file."""
+    ministack.HOME.mkdir(exist_ok=True)
+    with (ministack.HOME / "project.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynamodb_core import tables
 from dynamodb_core.descriptions import beyond, described
-from dynamodb_core.errors import AccessError, ServiceError
+from dynamodb_core.errors import AccessError, ServiceError, TableNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,7 +95,7 @@ class Inquiry:
             return None
         try:
             return (call(),)
-        except (AccessError, ServiceError) as error:
+        except (AccessError, ServiceError, TableNotFound) as error:  # some engines know no ARN
             if what not in self._refused:
                 self._refused[what] = "the tap may not look at it"
                 log.info("The %s of tables cannot be told to a target: %s", what, error.message)

@@ -73,11 +73,15 @@ class Service:
             name = request["TableName"]
             self.tables[name] = self._table(name, request["KeySchema"], types)
             return _json(200, {"TableDescription": self.tables[name]})
+        if operation == "ListTagsOfResource":
+            return _json(200, {"Tags": []})
         table = self.tables.get(request.get("TableName", ""))
         if table is None:
             return _refusal("ResourceNotFoundException", "Requested resource not found")
         if operation == "DescribeTable":
             return _json(200, {"Table": table})
+        if operation == "DescribeTimeToLive":
+            return _json(200, {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
         if operation in ("PutItem", "UpdateItem"):
             self.counts["items_written"] += 1
             consumed = {"TableName": table["TableName"], "CapacityUnits": 1.0}

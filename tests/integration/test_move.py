@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from demo.engine import Engine
     from tests.engines.tables import Tables
 
-pytestmark = pytest.mark.xdist_group("meltano")
+pytestmark = pytest.mark.usefixtures("meltano_project")
 
 FORMATS = ("plain", "packed", "dynamodb_json")
 

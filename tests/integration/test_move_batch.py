@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from demo.engine import Engine
     from tests.engines.tables import Tables
 
-pytestmark = pytest.mark.xdist_group("meltano")
+pytestmark = pytest.mark.usefixtures("meltano_project")
 
 
 def move(engine: Engine, folder: Path, names: list[str], **tap: Any) -> pipeline.Pipe:

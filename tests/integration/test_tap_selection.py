@@ -44,6 +44,7 @@ class Run:
         arguments = {name: more.pop(name) for name in ("catalog", "state", "fails") if name in more}
         whole = {name: more.pop(name) for name in list(more) if name in ("item_format", "segments")}
         config = {"tables": [table], **whole, "table_options": {table: more}}
+        config["describe_ttl_and_tags"] = False
         self.output: Output = sync(self.wire, config, limit=limit, **arguments)
         self.output.check()
 

@@ -153,6 +153,7 @@ def test_capacity_is_copied_when_named_and_the_load_keeps_within_it(
     assert "900 units a second (100% of the table's provisioned 900 write units" in log
 
 
+@pytest.mark.usefixtures("meltano_project")
 def test_meltano_keeps_what_the_tap_says_of_a_table(
     engine: Engine, tables: Tables, tmp_path: Path
 ) -> None:
