@@ -31,6 +31,9 @@ DELETE = batches.delete(b" ").partition(b" ")[0]
 INSERT = b'{"InsertRequest":{"Item":'
 MERGE = b'{"MergeRequest":{"Item":'
 
+_WHOLE = (DELETE, PUT)
+"""What leaves nothing of an older write: a deletion, or what a deletion and an item have become."""
+
 MOST_SET = 400
 """Attributes that one UpdateItem sets: `SET #399=:399,...` is as long as an expression may be."""
 
@@ -263,7 +266,7 @@ class Inserts(_Singles):
 
     def meet(self, older: bytes, newer: bytes) -> bytes:
         """Return a deletion, or the first item; it needs no absence after a deletion."""
-        if newer.startswith(DELETE):
+        if newer.startswith(_WHOLE):
             return newer
         return as_put(newer) if older.startswith(DELETE) else older
 
@@ -285,7 +288,7 @@ class Merges(_Singles):
 
     def meet(self, older: bytes, newer: bytes) -> bytes:
         """Return a deletion; after one the whole item; else the attributes of both."""
-        if newer.startswith(DELETE):
+        if newer.startswith(_WHOLE):
             return newer
         if older.startswith(DELETE):
             return as_put(newer)

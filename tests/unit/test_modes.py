@@ -65,6 +65,8 @@ def test_a_deletion_and_an_item(name: str) -> None:
     assert in_words(again) == ("Put", last)
     assert (again is after) == (name == "insert")
     assert of.meet(again, DELETION) == of.meet(DELETION, DELETION) == DELETION
+    # One that was on its way comes back, and finds what the other two have become.
+    assert of.meet(put(name, NEWER), after) == of.meet(DELETION, after) == after
 
 
 COUNTED = {"TableName": "t", "ReturnConsumedCapacity": "INDEXES"}
