@@ -173,10 +173,10 @@ class Files:
         self.wait_for(tables)
         reject = self._rejects.of_stream(batch.stream) if self._rejects else None
         for location in batch.files:
+            number = self._states.begin()  # first: no STATE after a file that is left is true
             if self._stopped():
                 return
             claim = self._inbox.claim(location)
-            number = self._states.begin()
             try:
                 load(batch.file(claim), road, stopped=self._stopped, reject=reject)
             except Stopped:
@@ -204,11 +204,11 @@ class Files:
         flush()
         workers = self._workers_for(table)
         for location in batch.files:
+            number = self._states.begin()
             claim = self._inbox.claim(location)
             self._wait(lambda: not workers.full)
             if self._stopped():
                 return
-            number = self._states.begin()
             self._under_way[number] = _UnderWay(claim, batch.stream, table)
             workers.load(number, batch.file(claim), way)
 

@@ -254,6 +254,21 @@ def test_files_that_are_loaded_here_are_acknowledged_one_by_one(scene: Scene) ->
     assert scene.states.waiting == 0
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_no_state_is_true_that_comes_after_a_file_which_a_signal_left(
+    scene: Scene, beside: bool
+) -> None:
+    scene.states.add("before")
+    scene.end[0] = True
+    if beside:
+        scene.beside("a", "one")
+    else:
+        scene.files.load_here(scene.batch("a"), Road([]), {"one"}, lambda: None)
+    scene.states.add("after")
+    assert scene.states.take() == "before"
+    assert scene.states.take() is None
+
+
 class Crew:
     """Takes the place of worker processes."""
 
