@@ -53,7 +53,7 @@ clean: ## Remove everything that was installed or made here
 	rm -rf .venv .uv .engine .meltano .hypothesis .mypy_cache .pytest_cache .ruff_cache output uv.lock
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): pyproject.toml dynamodb-core/pyproject.toml tap-dynamodb/pyproject.toml \
-		target-dynamodb/pyproject.toml constraints.txt .ci/environment
+$(READY): pyproject.toml dynamodb-core/pyproject.toml dynamodb-tools/pyproject.toml \
+		tap-dynamodb/pyproject.toml target-dynamodb/pyproject.toml constraints.txt .ci/environment
 	@sh .ci/environment
 	@touch $@

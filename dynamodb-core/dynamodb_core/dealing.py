@@ -172,6 +172,46 @@ class Fleet:
             idle()
 
 
+class Threads:
+    """Threads of this process that share the parts of one source: `Fleet`, where there is one process.
+
+    Args:
+        reader: Reads a part.
+        workers: How many parts are read at once.
+    """
+
+    def __init__(self, reader: Reader, *, workers: int) -> None:
+        self._reader = reader
+        self._workers = workers
+
+    def blocks(
+        self, parts: Iterable[Part], *, idle: Callable[[], None] = lambda: None
+    ) -> Iterator[Block[Any]]:
+        """Read parts and yield their blocks; see `Fleet.blocks`."""
+        with self._reader as reader:
+            yield from fan_out(parts, reader, workers=self._workers, idle=idle, name=reader.name)
+
+    def tell(self, news: Any) -> None:
+        """Tell the reader something."""
+        self._reader.tell(news)
+
+    def close(self) -> None:
+        """Do nothing: the threads end with `blocks`."""
+
+
+def hands(reader: Reader, *, workers: int, processes: int) -> Fleet | Threads:
+    """Return what reads the parts of a source. Use its `blocks` once, then close it.
+
+    Args:
+        reader: Reads a part; pickled where there are several processes.
+        workers: How many parts are read at once, by all together.
+        processes: How many processes read; with one it is this one.
+    """
+    if processes > 1:
+        return Fleet(reader, workers=workers, processes=processes)
+    return Threads(reader, workers=workers)
+
+
 def shares(whole: int, among: int) -> list[int]:
     """Return a number as a sum of so many others that differ by one at most, 1 at the least.
 

@@ -17,7 +17,7 @@ from tap_dynamodb import selection
 from tap_dynamodb.advice import advise
 from tap_dynamodb.discovery import sampled_schema
 from tap_dynamodb.entities import Entities
-from tap_dynamodb.pace import Pace
+from tap_dynamodb.pace import read_pace
 from tap_dynamodb.pages import refusals
 from tap_dynamodb.particulars import Inquiry
 from tap_dynamodb.sampled import Seen
@@ -101,7 +101,7 @@ def sample(
     read = selection.readable(source.table, settings)
     plan = selection.read_plan(source, settings)
     conditions = plan.conditions[:SAMPLE_SEGMENTS]
-    rate, _reason = Pace(wire, source, settings).rate()
+    rate, _reason = read_pace(wire, source, settings).rate()
     budget = Budget(rate, purse=None if source.table.billing == "PROVISIONED" else purse)
     size = _affordable(settings.sample_size, rate, read)
     segments = len(conditions) or min(SAMPLE_SEGMENTS, size)

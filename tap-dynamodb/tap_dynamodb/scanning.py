@@ -8,9 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from dynamodb_core import workers
+from dynamodb_core import dealing, workers
 from dynamodb_core.capacity import CELLS, Budget
-from dynamodb_core.dealing import Fleet
 from dynamodb_core.paging import UNIT_BYTES
 from dynamodb_core.processes import can_share, shared_cells
 from dynamodb_core.progress import Progress
@@ -18,7 +17,7 @@ from dynamodb_core.scan import choose_processes, choose_segments, choose_workers
 from dynamodb_core.table import Index
 from tap_dynamodb import selection
 from tap_dynamodb.bookmarks import ScanBookmark, identify
-from tap_dynamodb.pace import Pace
+from tap_dynamodb.pace import read_pace
 from tap_dynamodb.pages import TableReader, as_they_are
 
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ class TableScan:
             )
             return
         share = len(bookmark.numbers) / bookmark.segments
-        pace = Pace(wire, self._source, self._settings, share=share)
+        pace = read_pace(wire, self._source, self._settings, share=share)
         rate, reason = pace.rate()
         processes, why = self._processes(plan, rate, finished_lines=finished_lines)
         pace_said = f"at most {rate:,.10g} units/s ({reason})" if rate else reason
@@ -202,18 +201,10 @@ class TableScan:
         self._tell(news)
 
     def _fan_out(self, reader: TableReader, processes: int, idle: Callable[[], None]) -> Blocks:
-        parts = self.bookmark.parts()
-        if processes > 1:
-            fleet = Fleet(reader, workers=self._workers, processes=processes)
-            self._tell = fleet.tell
-            with closing(fleet):
-                yield from fleet.blocks(parts, idle=idle)
-        else:
-            self._tell = reader.tell
-            with reader:
-                yield from workers.fan_out(
-                    parts, reader, workers=self._workers, idle=idle, name=reader.name
-                )
+        hands = dealing.hands(reader, workers=self._workers, processes=processes)
+        self._tell = hands.tell
+        with closing(hands):
+            yield from hands.blocks(self.bookmark.parts(), idle=idle)
 
     def _processes(
         self, plan: ReadPlan, rate: float | None, *, finished_lines: bool

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {
     "dynamodb_core": ROOT / "dynamodb-core" / "dynamodb_core",
+    "dynamodb_tools": ROOT / "dynamodb-tools" / "dynamodb_tools",
     "tap_dynamodb": ROOT / "tap-dynamodb" / "tap_dynamodb",
     "target_dynamodb": ROOT / "target-dynamodb" / "target_dynamodb",
 }
 ARROWS = {
     "dynamodb_core": {"dynamodb_core"},
+    "dynamodb_tools": {"dynamodb_tools", "dynamodb_core"},
     "tap_dynamodb": {"tap_dynamodb", "dynamodb_core"},
     "target_dynamodb": {"target_dynamodb", "dynamodb_core"},
 }
@@ -62,7 +64,7 @@ STARTERS = {
 }
 STARTER_IMPORTS = {"subprocess", "multiprocessing", "concurrent", "asyncio", "_thread"}
 
-STDOUT = {"tap_dynamodb.emit", "target_dynamodb.output"}
+STDOUT = {"dynamodb_tools.output", "tap_dynamodb.emit", "target_dynamodb.output"}
 """The owner of stdout in each package; the core has none."""
 
 STDOUT_NAMES = {"sys.stdout", "sys.__stdout__", "print"}

@@ -7,9 +7,10 @@ import pytest
 
 from dynamodb_core.errors import StateError
 from dynamodb_core.parts import Block, Part
+from dynamodb_core.places import ranges
 from dynamodb_core.scan import shuffled
 from dynamodb_core.table import Key, Table
-from tap_dynamodb.bookmarks import START_OVER, STATE_KEY, ScanBookmark, identify, ranges
+from tap_dynamodb.bookmarks import START_OVER, STATE_KEY, ScanBookmark, identify
 
 TABLE = Table("orders", "arn:aws:dynamodb:r:1:table/orders", "id-1", Key(("id",), ("S",)))
 PLACE = {"id": {"S": "k"}}

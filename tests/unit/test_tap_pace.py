@@ -12,7 +12,7 @@ from dynamodb_core import lookups, tables
 from dynamodb_core.capacity import Budget
 from dynamodb_core.errors import AccessError, ConfigError
 from dynamodb_core.settings import AwsSettings
-from tap_dynamodb.pace import Pace
+from tap_dynamodb.pace import read_pace
 from tap_dynamodb.settings import Settings
 from tap_dynamodb.sources import Source
 from tests.engines.scanned import Account, ScannedTable
@@ -21,6 +21,7 @@ from tests.engines.tap import sync
 
 if TYPE_CHECKING:
     from dynamodb_core.lookups import Lookups
+    from dynamodb_core.pace import ReadPace
 
 LOG = logging.getLogger("orders")
 CONFIG = {"tables": ["orders"], "item_format": "dynamodb_json", "segments": 4, "scan_workers": 1}
@@ -50,9 +51,11 @@ def account(more: dict[str, Any], **keywords: Any) -> Account:
     return Account({"orders": ScannedTable([{"id": {"S": "a"}}], more=more)}, **keywords)
 
 
-def pace(here: Account, *, share: float = 1.0, **settings: Any) -> Pace:
+def pace(here: Account, *, share: float = 1.0, **settings: Any) -> ReadPace:
     source = Source("orders", tables.describe(here.wire, "orders"))
-    return Pace(here.wire, source, replace(Settings(aws=AwsSettings()), **settings), share=share)
+    return read_pace(
+        here.wire, source, replace(Settings(aws=AwsSettings()), **settings), share=share
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,7 +133,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
         return lookups.Lookups(look, what, clock=clock, start=start)
 
-    monkeypatch.setattr("tap_dynamodb.pace.Lookups", at_once)
+    monkeypatch.setattr("dynamodb_core.pace.Lookups", at_once)
     return clock
 
 

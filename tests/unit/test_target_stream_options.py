@@ -6,7 +6,7 @@ import dataclasses
 import pickle
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import pytest
 
 from target_dynamodb.settings import Settings
