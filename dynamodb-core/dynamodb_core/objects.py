@@ -6,23 +6,22 @@ refused, so that nothing beyond the place is read, written or removed. What is p
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
 import re
-import secrets
-import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
-from dynamodb_core.errors import AccessError, ConfigError, DataError, Error
+from dynamodb_core.errors import AccessError, ConfigError, DataError, Error, ServiceError
 from dynamodb_core.explain import ACCESS_CODES, FAILURES, explain
+from dynamodb_core.folders import Folder, Stored, checked, saying
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dynamodb_core.settings import AwsSettings
+
+__all__ = ["MOST_PUT_BYTES", "Bucket", "Folder", "ObjectStore", "Stored", "at"]
 
 MOST_PUT_BYTES = 5 * 1024**3
 """What S3 takes in one PutObject."""
@@ -32,19 +31,6 @@ MOST_REMOVED = 1000
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
 _REFUSED = ACCESS_CODES | {"403", "AllAccessDisabled", "InvalidAccessKeyId"}
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-
-
-class Stored(NamedTuple):
-    """An object that is there.
-
-    Attributes:
-        key: Its key, as `ObjectStore` takes it.
-        size: Its bytes.
-    """
-
-    key: str
-    size: int
 
 
 class ObjectStore(Protocol):
@@ -62,6 +48,10 @@ class ObjectStore(Protocol):
         Raises:
             ConfigError: The key leads out of the place.
         """
+        ...
+
+    def above(self) -> tuple[ObjectStore, str] | None:
+        """Return the place that this one is a step below, and that step; None at the top."""
         ...
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
@@ -127,7 +117,7 @@ def at(location: str, settings: AwsSettings) -> ObjectStore:
             f"{location!r} is no place for files",
             "Write s3://bucket/prefix, or the path of a folder",
         )
-    return Bucket(bucket, _checked(prefix.strip("/")) if prefix.strip("/") else "", settings)
+    return Bucket(bucket, checked(prefix.strip("/")) if prefix.strip("/") else "", settings)
 
 
 class Bucket:
@@ -153,7 +143,7 @@ class Bucket:
 
     def address(self, key: str = "") -> str:
         """Return an object's URL; see `ObjectStore`."""
-        return f"{self.location}/{_checked(key)}" if key else self.location
+        return f"{self.location}/{checked(key)}" if key else self.location
 
     def key(self, key: str = "") -> str:
         """Return a key as the bucket knows it.
@@ -162,6 +152,11 @@ class Bucket:
             key: A key below the prefix, or the beginning of one.
         """
         return f"{self.prefix}/{key}" if self.prefix else key
+
+    def above(self) -> tuple[Bucket, str] | None:
+        """Return the prefix above; see `ObjectStore`."""
+        prefix, _, step = self.prefix.rpartition("/")
+        return (Bucket(self.bucket, prefix, self._settings), step) if step else None
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """Yield objects; see `ObjectStore`."""
@@ -181,7 +176,14 @@ class Bucket:
         answer = self._call(
             "get_object", "GetObject", where, Bucket=self.bucket, Key=self.key(key), **more
         )
-        return io.BufferedReader(_Body(answer["Body"], where, self._settings), 1 << 18)
+        if start and not str(answer.get("ContentRange", "")).startswith(f"bytes {start}-"):
+            answer["Body"].close()
+            raise ServiceError(
+                f"{where} was asked for from byte {start:,} on, and came from another",
+                "Check aws_endpoint_url_s3, and proxies on the way",
+            )
+        body = _Body(answer["Body"], where, self._settings, version=answer.get("ETag"))
+        return io.BufferedReader(body, 1 << 18)
 
     def put(self, key: str, data: bytes | Path) -> None:
         """Put an object; see `ObjectStore`."""
@@ -190,12 +192,12 @@ class Bucket:
         if isinstance(data, bytes):
             self._call("put_object", "PutObject", where, Body=data, **request)
             return
-        with _saying(str(data), "read"), data.open("rb") as file:
+        with saying(str(data), "read"), data.open("rb") as file:
             self._call("put_object", "PutObject", where, Body=file, **request)
 
     def remove(self, keys: Iterable[str]) -> None:
         """Remove objects; see `ObjectStore`."""
-        named = [{"Key": self.key(_checked(key))} for key in keys]
+        named = [{"Key": self.key(checked(key))} for key in keys]
         for start in range(0, len(named), MOST_REMOVED):
             wanted = {"Objects": named[start : start + MOST_REMOVED], "Quiet": True}
             answer = self._call(
@@ -207,6 +209,10 @@ class Bucket:
                     f"{left.get('Message', '')}".rstrip(": "),
                     "Allow s3:DeleteObject there, or remove it yourself",
                 )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what it was made of: another process opens a client of its own."""
+        return {**self.__dict__, "_opened": None}
 
     def _call(self, method: str, operation: str, where: str, **request: Any) -> Any:
         try:
@@ -229,7 +235,10 @@ class Bucket:
 class _Body(io.RawIOBase):
     """The bytes of an object as they come; what goes wrong on the way is one of our errors."""
 
-    def __init__(self, body: Any, where: str, settings: AwsSettings) -> None:
+    def __init__(
+        self, body: Any, where: str, settings: AwsSettings, *, version: str | None = None
+    ) -> None:
+        self.version = version
         self._body = body
         self._where = where
         self._settings = settings
@@ -249,123 +258,6 @@ class _Body(io.RawIOBase):
         if not self.closed:
             self._body.close()
         super().close()
-
-
-class Folder:
-    """A folder of this machine; what is made in it is for this user alone.
-
-    Attributes:
-        location: The folder's path.
-
-    Args:
-        root: The folder; it need not be there.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.location = str(root)
-
-    def address(self, key: str = "") -> str:
-        """Return an object's path; see `ObjectStore`."""
-        return str(self._path(key) if key else self.root)
-
-    def list(self, prefix: str = "") -> Iterator[Stored]:
-        """Yield objects; see `ObjectStore`."""
-        found = []
-        with _saying(self.location, "listed"):
-            for folder, folders, names in os.walk(self.root):
-                folders[:] = [name for name in folders if not name.startswith(".")]
-                for path in (Path(folder, name) for name in names if not name.startswith(".")):
-                    key = path.relative_to(self.root).as_posix()
-                    if key.startswith(prefix):
-                        found.append(Stored(key, path.stat().st_size))
-        yield from sorted(found)
-
-    def open(self, key: str, start: int = 0) -> BinaryIO:
-        """Open an object; see `ObjectStore`."""
-        path = self._path(key)
-        try:
-            file = os.fdopen(os.open(path, os.O_RDONLY | _NO_LINK), "rb")
-        except FileNotFoundError as error:
-            raise DataError(f"There is no file {path}") from error
-        except OSError as error:
-            raise DataError(f"The file {path} cannot be read: {error.strerror}") from error
-        file.seek(start)
-        return file
-
-    def put(self, key: str, data: bytes | Path) -> None:
-        """Put an object; see `ObjectStore`."""
-        path = self._path(key)
-        draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
-        with _saying(str(path), "written"):
-            self._make(path.parent)
-            try:
-                with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
-                    if isinstance(data, bytes):
-                        file.write(data)
-                    else:
-                        with data.open("rb") as source:
-                            shutil.copyfileobj(source, file, 1 << 20)
-                    file.flush()
-                    os.fsync(file.fileno())
-                draft.rename(path)
-            except BaseException:
-                draft.unlink(missing_ok=True)
-                raise
-            _sync(path.parent)
-
-    def remove(self, keys: Iterable[str]) -> None:
-        """Remove objects, and the folders that are empty then; see `ObjectStore`."""
-        for key in keys:
-            path = self._path(key)
-            with _saying(str(path), "removed"):
-                path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # another file is in there
-                for folder in path.parents:
-                    if folder == self.root:
-                        break
-                    folder.rmdir()
-
-    def _path(self, key: str) -> Path:
-        return self.root.joinpath(*_checked(key).split("/"))
-
-    def _make(self, folder: Path) -> None:
-        """Make a folder, and those above it that are missing, for this user alone."""
-        missing = [each for each in (folder, *folder.parents) if not each.exists()]
-        for each in reversed(missing):
-            each.mkdir(mode=0o700, exist_ok=True)
-            _sync(each.parent)
-
-
-def _checked(key: str) -> str:
-    """Return a key that stays below its place."""
-    steps = key.split("/")
-    if not all(steps) or {".", ".."} & set(steps) or "\0" in key or "\\" in key:
-        raise ConfigError(f"{key!r} is no name for a file below a folder or a prefix")
-    return key
-
-
-def _sync(folder: Path) -> None:
-    """Let the names in a folder outlive the machine's power, where the system can."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _saying(what: str, done: str) -> Iterator[None]:
-    """Turn what the system says of a file or a folder into an error of ours."""
-    try:
-        yield
-    except OSError as error:
-        raise Error(
-            f"{what} cannot be {done}: {error.strerror or error}",
-            "Look at who may do so, and at the room there; run again with the last state to go on",
-        ) from error
 
 
 def _explained(error: Exception, operation: str, where: str, settings: AwsSettings) -> Error:

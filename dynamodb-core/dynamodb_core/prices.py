@@ -1,4 +1,4 @@
-"""What capacity units cost, and a purse that a run does not overdraw.
+"""What capacity units and jobs cost, and a purse that a run does not overdraw.
 
 Only units of tables on demand have a price each; those of provisioned tables are paid by the hour,
 whether anybody uses them or not.
@@ -22,6 +22,10 @@ READ_PER_MILLION = 0.125
 WRITE_PER_MILLION = 0.625
 """US dollars for a million request units of the Standard table class (AWS, "Amazon DynamoDB pricing
 for on-demand capacity")."""
+EXPORT_PER_GB = 0.10
+IMPORT_PER_GB = 0.15
+"""US dollars for a GB of a table that is exported to S3, and of uncompressed files that are imported (the
+same page)."""
 
 COST_PROPERTIES: dict[str, dict[str, Any]] = {
     "max_cost": {
@@ -40,13 +44,17 @@ COST_PROPERTIES: dict[str, dict[str, Any]] = {
         "properties": {
             "read_per_million": {"type": "number", "minimum": 0},
             "write_per_million": {"type": "number", "minimum": 0},
+            "export_per_gb": {"type": "number", "minimum": 0},
+            "import_per_gb": {"type": "number", "minimum": 0},
         },
         "additionalProperties": False,
         "title": "Prices",
         "description": (
             "Prices of a million read and write request units, by which max_cost is judged: "
             f"read_per_million, {READ_PER_MILLION} by default, and write_per_million, "
-            f"{WRITE_PER_MILLION}: US dollars in {DATED}. Global tables pay each write once a replica."
+            f"{WRITE_PER_MILLION}: US dollars in {DATED}. Global tables pay each write once a replica. "
+            f"dynamodb-tools plan also takes those of a GB: export_per_gb ({EXPORT_PER_GB:.2f}) and "
+            f"import_per_gb ({IMPORT_PER_GB:.2f})."
         ),
     },
 }
@@ -59,17 +67,21 @@ class CostExceeded(ConfigError):
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices of a million request units.
+    """Prices of a million request units, and of a GB that DynamoDB itself moves.
 
     Attributes:
         read_per_million: For reading.
         write_per_million: For writing.
         dated: Where and when they hold; empty where the configuration gives them.
+        export_per_gb: For exporting a table to S3.
+        import_per_gb: For importing files from S3, by their uncompressed size.
     """
 
     read_per_million: float = READ_PER_MILLION
     write_per_million: float = WRITE_PER_MILLION
     dated: str = DATED
+    export_per_gb: float = EXPORT_PER_GB
+    import_per_gb: float = IMPORT_PER_GB
 
     @classmethod
     def of(cls, given: Mapping[str, Any] | None) -> Prices:
@@ -79,6 +91,8 @@ class Prices:
             float(given.get("read_per_million", READ_PER_MILLION)),
             float(given.get("write_per_million", WRITE_PER_MILLION)),
             "" if given else DATED,
+            float(given.get("export_per_gb", EXPORT_PER_GB)),
+            float(given.get("import_per_gb", IMPORT_PER_GB)),
         )
 
     def unit(self, kind: Literal["read", "write"]) -> float:

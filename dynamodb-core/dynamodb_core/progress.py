@@ -29,6 +29,7 @@ class Progress:
         whole_parts: How many parts there are in all; 0 when there are none.
         parts_before: How many of them an earlier run has finished.
         part_name: What a part is called, in the plural.
+        metered: Whether capacity units are consumed at all.
         clock: Returns seconds.
     """
 
@@ -40,6 +41,7 @@ class Progress:
         whole_parts: int = 0,
         parts_before: int = 0,
         part_name: str = "segments",
+        metered: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.label = label
@@ -53,6 +55,7 @@ class Progress:
         self._whole_items = whole_items
         self._whole_parts = whole_parts
         self._part_name = part_name
+        self._metered = metered
         self._clock = clock
         self._lock = threading.Lock()
         self._began = self._said = clock()
@@ -119,7 +122,7 @@ class Progress:
             words = [
                 self._amount(),
                 f"{items_rate:,.0f} items/s",
-                *self._pace(units_rate),
+                *(self._pace(units_rate) if self._metered else ()),
                 *self._throttled(),
             ]
             if self._whole_parts:
@@ -136,7 +139,7 @@ class Progress:
             words = [
                 f"{self._amount()} in {duration(seconds)}",
                 f"{self.items / seconds:,.0f} items/s",
-                f"{self.units:,.1f} capacity units",
+                *([f"{self.units:,.1f} capacity units"] if self._metered else ()),
                 *self._throttled(),
             ]
         return f"{self.label}: {', '.join(words)}"

@@ -38,6 +38,8 @@ ENDED = ".ended"
 KEPT_SECONDS = 86_400.0
 """What a run left for its reader at a normal end is removed when nobody has come for it so long."""
 
+GO_ON = "Make room there, or name another folder; run again with the last state to go on"
+
 _FOLDER = re.compile(r"ferry-([0-9a-f]{32})\Z")
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
@@ -88,7 +90,7 @@ class Spool:
         fresh = folder / f"{MARK}-new"
         try:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _refuse_shared(root)
+            refuse_shared(root)
             folder.mkdir(mode=0o700)
             lock = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK, 0o600)
             os.write(lock, token.encode())
@@ -131,7 +133,7 @@ class Spool:
         Raises:
             Error: The disk is full, or the folder gone.
         """
-        with _saying(self.folder):
+        with saying(self.folder):
             flags = os.O_WRONLY | os.O_CREAT | _NO_LINK
             os.close(os.open(self.folder / ENDED, flags, 0o600))
         self._unlock()
@@ -173,7 +175,7 @@ class Draft:
         self.path = path
         self.size = 0
         self._draft = path.with_name(f".{path.name}")
-        with _saying(path):
+        with saying(path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
             self._file = os.fdopen(os.open(self._draft, flags, 0o600), "wb")
 
@@ -183,7 +185,7 @@ class Draft:
         Raises:
             Error: The disk is full, or the folder gone.
         """
-        with _saying(self.path):
+        with saying(self.path):
             self._file.write(data)
         self.size += len(data)
         return len(data)
@@ -194,7 +196,7 @@ class Draft:
         Raises:
             Error: The disk is full, or the folder gone.
         """
-        with _saying(self.path):
+        with saying(self.path):
             self._file.close()
             self._draft.rename(self.path)
         return self.path
@@ -251,8 +253,15 @@ def remove_if_empty(folder: Path) -> None:
         _remove(folder, token)
 
 
-def _refuse_shared(root: Path) -> None:
-    """Refuse a root where others could put something in the place of a run's folder."""
+def refuse_shared(root: Path) -> None:
+    """Refuse a root where others could put something in the place of a run's folder.
+
+    Args:
+        root: The root, which is there.
+
+    Raises:
+        ConfigError: It belongs to another user, or others may write to it.
+    """
     found = root.stat()
     shared = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
     strange = hasattr(os, "getuid") and found.st_uid not in (0, os.getuid())
@@ -304,12 +313,17 @@ def _remove(folder: Path, token: str) -> None:
 
 
 @contextlib.contextmanager
-def _saying(path: Path) -> Iterator[None]:
-    """Turn what the system says of a file into an error of ours."""
+def saying(path: Path, hint: str = GO_ON) -> Iterator[None]:
+    """Turn what the system says of a file that is written into an error of ours.
+
+    Args:
+        path: The file.
+        hint: What the user can do.
+
+    Raises:
+        Error: Writing it failed.
+    """
     try:
         yield
     except OSError as error:
-        raise Error(
-            f"The file {path} cannot be written: {error.strerror}",
-            "Make room there, or name another folder; run again with the last state to go on",
-        ) from error
+        raise Error(f"The file {path} cannot be written: {error.strerror}", hint) from error

@@ -7,7 +7,7 @@ items of one partition do not follow each other in a part, which would heat that
 
 ::
 
-    a bucket    blocks, each its length and, compressed, writes
+    a bucket    blocks of writes (`buckets.Buckets`)
     a write     hash of the key (16 bytes), length of the item (4), the item as DynamoDB JSON; no item
                 is a deletion
     a part      {"Item":{...}} in lines, compressed as a whole
@@ -16,15 +16,16 @@ items of one partition do not follow each other in a part, which would heat that
 from __future__ import annotations
 
 import struct
-import sys
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from isal import isal_zlib
 
 from dynamodb_core import spool
-from dynamodb_core.errors import ConfigError, Error
+from dynamodb_core.buckets import BUFFERED_BYTES, FAN_OUT, Buckets
+from dynamodb_core.errors import Error
 from dynamodb_core.spool import Spool
+from dynamodb_core.zstandard import zstandard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -41,12 +42,6 @@ HELD_BYTES = 64 << 20
 WRITE_BYTES = 250
 """What a write takes in memory beside its item."""
 
-FAN_OUT = 64
-"""Buckets that writes are dealt out to; divides 256."""
-
-BUFFERED_BYTES = 8 << 20
-"""Bytes that wait for their bucket's file, of all buckets together."""
-
 CHUNK_BYTES = 1 << 18
 """Bytes of lines that are compressed at once."""
 
@@ -58,7 +53,6 @@ _LINE_ENDS = {text.encode(): f"\\u{ord(text):04x}".encode() for text in "\x85\u2
 
 _DIGEST = 16
 _ROW = struct.Struct(f"<{_DIGEST}sI")
-_LENGTH = struct.Struct("<I")
 _GZIP = 31  # the window's bits, and a header of gzip
 
 
@@ -114,7 +108,7 @@ class Staging:
         self._held_bytes = held_bytes
         self._fan_out = fan_out
         self._spool: Spool | None = None
-        self._buckets: list[_Bucket] = []
+        self._buckets: Buckets | None = None
 
     def put(self, identity: Hashable, item: bytes) -> None:
         """Take an item.
@@ -128,9 +122,9 @@ class Staging:
         """
         # No two identities are written alike, and one is always written alike.
         digest = blake2b(repr(identity).encode(), digest_size=_DIGEST).digest()
-        if not self._buckets:
-            self._begin()
-        self._buckets[digest[0] % self._fan_out].add(digest, item)
+        if self._buckets is None:
+            self._buckets = self._begin()
+        self._buckets.add(digest[0] % self._fan_out, _row(digest, item))
         self.writes += 1
 
     def delete(self, identity: Hashable) -> None:
@@ -153,13 +147,12 @@ class Staging:
         Raises:
             Error: The disk is full, or there are too many parts.
         """
-        if not self._spool:
+        if self._buckets is None:
             return
         number, draft = 0, None
-        for bucket in self._buckets:
-            bucket.seal()
+        self._buckets.seal()
         try:
-            for items, data in self._chunks(look):
+            for items, data in self._chunks(self._buckets, look):
                 if draft is None:
                     number += 1
                     draft = self._draft(number)
@@ -175,15 +168,17 @@ class Staging:
 
     def close(self) -> None:
         """Remove everything that is left."""
-        _drop(self._buckets)
+        if self._buckets is not None:
+            self._buckets.close()
+            self._buckets = None
         if self._spool is not None:
             self._spool.abandon()
             self._spool = None
 
-    def _begin(self) -> None:
+    def _begin(self) -> Buckets:
         spool.sweep(self._root)
         self._spool = Spool.create(self._root)
-        self._buckets = self._open_buckets(self._spool)
+        return self._open_buckets()
 
     def _draft(self, number: int) -> _Draft:
         if number > MOST_PARTS:
@@ -195,32 +190,39 @@ class Staging:
         assert self._spool
         return _Draft(self._spool.draft(SUFFIXES[self._compression]), self._compressor())
 
-    def _open_buckets(self, made: Spool) -> list[_Bucket]:
-        most = max(1, min(BUFFERED_BYTES, self._held_bytes) // self._fan_out)
-        return [_Bucket(made, most) for _ in range(self._fan_out)]
+    def _open_buckets(self) -> Buckets:
+        made = self._spool
+        assert made
+        most = min(BUFFERED_BYTES, self._held_bytes)
+        return Buckets(self._fan_out, lambda _: made.draft(".spill"), buffered_bytes=most)
 
-    def _chunks(self, look: Callable[[], None]) -> Iterator[tuple[int, bytes]]:
+    def _chunks(self, buckets: Buckets, look: Callable[[], None]) -> Iterator[tuple[int, bytes]]:
         """Yield lines, together some 256 KiB, and how many they are."""
         lines: list[bytes] = []
         size = 0
         most = min(CHUNK_BYTES, self._part_bytes)
-        while self._buckets:
-            for item in self._kept(self._buckets.pop(), 0, look):
-                lines.append(b'{"Item":%b}\n' % item)
-                size += len(lines[-1])
-                if size >= most:
-                    yield len(lines), b"".join(lines)
-                    lines.clear()
-                    size = 0
-                    look()
+        for item in self._kept(buckets, 0, look):
+            lines.append(b'{"Item":%b}\n' % item)
+            size += len(lines[-1])
+            if size >= most:
+                yield len(lines), b"".join(lines)
+                lines.clear()
+                size = 0
+                look()
         if lines:
             yield len(lines), b"".join(lines)
 
-    def _kept(self, bucket: _Bucket, level: int, look: Callable[[], None]) -> Iterator[bytes]:
-        """Yield the items of a bucket that were written last."""
+    def _kept(self, buckets: Buckets, level: int, look: Callable[[], None]) -> Iterator[bytes]:
+        """Yield the items of sealed buckets that were written last."""
+        for number in range(buckets.fan_out):
+            yield from self._kept_of(buckets, number, level, look)
+
+    def _kept_of(
+        self, buckets: Buckets, number: int, level: int, look: Callable[[], None]
+    ) -> Iterator[bytes]:
         kept: dict[bytes, bytes] = {}
         held = 0
-        rows = bucket.rows(look)
+        rows = _rows(buckets.read(number), look)
         for digest, item in rows:
             older = kept.pop(digest, None)
             if older is not None:
@@ -231,80 +233,20 @@ class Staging:
                 if held > self._held_bytes and len(kept) > 1 and level + 1 < _DIGEST:
                     break
         else:
-            bucket.remove()
+            buckets.remove(number)
             yield from kept.values()
             return
-        assert self._spool
-        inner = self._open_buckets(self._spool)
+        inner = self._open_buckets()
         try:
             for some in (kept.items(), rows):
                 for digest, item in some:
-                    inner[digest[level + 1] % self._fan_out].add(digest, item)
+                    inner.add(digest[level + 1] % self._fan_out, _row(digest, item))
             kept.clear()
-            bucket.remove()
-            for each in inner:
-                each.seal()
-            while inner:
-                yield from self._kept(inner.pop(), level + 1, look)
+            buckets.remove(number)
+            inner.seal()
+            yield from self._kept(inner, level + 1, look)
         finally:
-            _drop(inner)
-
-
-class _Bucket:
-    """Writes in the order in which they came: in a file, and those that are not yet in it.
-
-    Args:
-        made: The folder of the file.
-        most: How many bytes wait for the file.
-    """
-
-    def __init__(self, made: Spool, most: int) -> None:
-        self._spool = made
-        self._most = most
-        self._waiting: list[bytes] = []
-        self._size = 0
-        self._draft: Draft | None = None
-        self._path: Path | None = None
-
-    def add(self, digest: bytes, item: bytes) -> None:
-        """Take a write."""
-        self._waiting += (_ROW.pack(digest, len(item)), item)
-        self._size += _ROW.size + len(item)
-        if self._size >= self._most:
-            self._spill()
-
-    def seal(self) -> None:
-        """Close the file: no more can be added, and many buckets do not take as many descriptors."""
-        if self._draft is not None:
-            self._path = self._draft.keep()
-            self._draft = None
-
-    def rows(self, look: Callable[[], None]) -> Iterator[tuple[bytes, bytes]]:
-        """Yield all writes."""
-        if self._path is not None:
-            for block in _blocks(self._path):
-                look()
-                yield from _rows(block)
-        block, self._waiting = b"".join(self._waiting), []
-        yield from _rows(block)
-
-    def drop(self) -> None:
-        """Let go of the file, where it is still written."""
-        if self._draft is not None:
-            self._draft.drop()
-
-    def remove(self) -> None:
-        """Remove the file."""
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
-
-    def _spill(self) -> None:
-        if self._draft is None:
-            self._draft = self._spool.draft(".spill")
-        block = isal_zlib.compress(b"".join(self._waiting), 0)
-        self._draft.write(_LENGTH.pack(len(block)) + block)
-        self._waiting.clear()
-        self._size = 0
+            inner.close()
 
 
 class _Draft:
@@ -348,26 +290,19 @@ class _Plain:
         return b""
 
 
-def _drop(buckets: list[_Bucket]) -> None:
-    for bucket in buckets:
-        bucket.drop()
-    buckets.clear()
+def _row(digest: bytes, item: bytes) -> bytes:
+    return _ROW.pack(digest, len(item)) + item
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while head := file.read(_LENGTH.size):
-            [length] = _LENGTH.unpack(head)
-            yield isal_zlib.decompress(file.read(length))
-
-
-def _rows(block: bytes) -> Iterable[tuple[bytes, bytes]]:
-    at = 0
-    end = len(block)
-    while at < end:
-        digest, length = _ROW.unpack_from(block, at)
-        at += _ROW.size + length
-        yield digest, block[at - length : at]
+def _rows(blocks: Iterable[bytes], look: Callable[[], None]) -> Iterator[tuple[bytes, bytes]]:
+    for block in blocks:
+        look()
+        at = 0
+        end = len(block)
+        while at < end:
+            digest, length = _ROW.unpack_from(block, at)
+            at += _ROW.size + length
+            yield digest, block[at - length : at]
 
 
 def _compressor(compression: str) -> Callable[[], _Compressor]:
@@ -375,14 +310,7 @@ def _compressor(compression: str) -> Callable[[], _Compressor]:
         return lambda: isal_zlib.compressobj(1, isal_zlib.DEFLATED, _GZIP)
     if compression == "none":
         return _Plain
-    try:
-        if sys.version_info >= (3, 14):
-            from compression import zstd  # noqa: PLC0415 - an extra before this version
-        else:
-            from backports import zstd  # noqa: PLC0415
-    except ImportError as error:
-        raise ConfigError(
-            "There is no library for zstd",
-            "Install it: pip install 'ferry-target-dynamodb[zstd]'; or take gzip",
-        ) from error
-    return zstd.ZstdCompressor
+    made: Callable[[], _Compressor] = zstandard(
+        "ferry-target-dynamodb", "or take gzip"
+    ).ZstdCompressor
+    return made

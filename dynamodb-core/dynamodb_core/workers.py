@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import os
 import queue
@@ -122,7 +123,11 @@ def _unfinished(part: str) -> PartLost:
 
 
 def gather(
-    function: Callable[[Argument], Result], arguments: Iterable[Argument], *, workers: int = 16
+    function: Callable[[Argument], Result],
+    arguments: Iterable[Argument],
+    *,
+    workers: int = 16,
+    idle: Callable[[], object] = lambda: None,
 ) -> list[Result]:
     """Call a function for each argument by several threads that do not keep the process alive.
 
@@ -130,6 +135,7 @@ def gather(
         function: What to call.
         arguments: One for each call.
         workers: How many calls go on at once.
+        idle: Called in this thread while no call returns; may raise to end the wait.
 
     Returns:
         The results in the order of the arguments.
@@ -158,11 +164,22 @@ def gather(
 
     start(work, workers=min(workers, count), name="gather")
     results: list[Any] = [None] * count
-    for _ in range(count):
-        number, result, error = ready.get()
-        if error is not None:
-            raise error
-        results[number] = result
+    left = count
+    try:
+        while left:
+            try:
+                number, result, error = ready.get(timeout=LOOK_UP_SECONDS)
+            except queue.Empty:
+                idle()
+                continue
+            if error is not None:
+                raise error
+            results[number] = result
+            left -= 1
+    finally:  # what nobody waits for any more is not begun
+        with contextlib.suppress(queue.Empty):
+            while True:
+                waiting.get_nowait()
     return results
 
 
