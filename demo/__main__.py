@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ORDINARY = 20_000
 COPY = "{table}_copy"
+PLUGINS = ("tap-dynamodb", "target-dynamodb", "dynamodb-tools:compare")
 
 
 def plugin_environment(running: engine.Engine, tables: list[str], scratch: Path) -> dict[str, str]:
@@ -31,11 +32,12 @@ def plugin_environment(running: engine.Engine, tables: list[str], scratch: Path)
 
     Meltano's own database, with the state of the run, and its logs lie in the folder `scratch`.
     """
-    own = ("MELTANO_", "TAP_DYNAMODB_", "TARGET_DYNAMODB_")
+    own = ("MELTANO_", "TAP_DYNAMODB_", "TARGET_DYNAMODB_", "DYNAMODB_TOOLS_")
     environment = {name: v for name, v in guard.environment().items() if not name.startswith(own)}
     for name, value in running.config().items():
         environment[f"TAP_DYNAMODB_{name.upper()}"] = value
         environment[f"TARGET_DYNAMODB_{name.upper()}"] = value
+        environment[f"DYNAMODB_TOOLS_{name.upper()}"] = value
     environment.update(
         UV_CACHE_DIR=os.environ.get("UV_CACHE_DIR", str(engine.ROOT / ".uv" / "cache")),
         XDG_STATE_HOME=str(scratch / "state"),  # Meltano's logs
@@ -43,14 +45,17 @@ def plugin_environment(running: engine.Engine, tables: list[str], scratch: Path)
         MELTANO_DATABASE_URI=f"sqlite:///{scratch / 'meltano.db'}",
         TAP_DYNAMODB_TABLES=json.dumps(tables),
         TARGET_DYNAMODB_TABLE_NAME=COPY,
+        DYNAMODB_TOOLS_TABLE_A=",".join(tables),
+        DYNAMODB_TOOLS_TABLE_B=COPY,
+        DYNAMODB_TOOLS_WORK_FOLDER=str(scratch / "compare"),
     )
     return environment
 
 
-def meltano_run(environment: dict[str, str]) -> int:
-    """Run tap and target as a newcomer would, with what they say on the terminal; exit code."""
+def meltano_run(environment: dict[str, str], *plugins: str) -> int:
+    """Run plugins as a newcomer would, with what they say on the terminal; exit code."""
     meltano = Path(sys.executable).with_name("meltano")
-    command = [str(meltano), "run", "tap-dynamodb", "target-dynamodb"]
+    command = [str(meltano), "run", *plugins]
     with subprocess.Popen(command, cwd=engine.ROOT, env=environment) as process:
         try:
             return process.wait()
@@ -88,13 +93,14 @@ def show() -> int:
             count = load.fill(wire, shape, ORDINARY if shape is SHAPES[0] else 0)
             key = ", ".join(f"{name} ({kind})" for name, kind in shape.key)
             print(f"  {shape.table}: {count:,} items, key: {key}", flush=True)
-        step("3/4", "Moving them: meltano run tap-dynamodb target-dynamodb")
+        words = " ".join(PLUGINS)
+        step("3/4", f"Moving them, and proving it: meltano run {words}")
         tables = [shape.table for shape in SHAPES]
-        code = meltano_run(plugin_environment(running, tables, Path(scratch)))
+        code = meltano_run(plugin_environment(running, tables, Path(scratch)), *PLUGINS)
         if code != 0:
             print(f"meltano run failed with exit code {code}", flush=True)
             return 1
-        step("4/4", "Comparing source and copy over the raw wire, type by type and digit by digit")
+        step("4/4", "Comparing them once more, over the raw wire, by code that shares nothing with it")
         identical = compare(wire)
     print(f"Done in {time.monotonic() - began:.0f} s; the engine is stopped.", flush=True)
     return 0 if identical else 1

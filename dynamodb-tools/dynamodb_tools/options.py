@@ -36,10 +36,12 @@ class JsonType(click.ParamType[Any]):
 
     Args:
         kind: `object` or `array`.
+        members: JSON Schema of an object's members, by name: those that are numbers are read as such.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, members: Mapping[str, Any] | None = None) -> None:
         self.kind = kind
+        self._members = members or {}
         self.name = "NAME=VALUE" if kind == "object" else "JSON"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -57,7 +59,16 @@ class JsonType(click.ParamType[Any]):
             return parts
         if not all("=" in part for part in parts):
             self.fail("is neither a JSON object nor NAME=VALUE,NAME=VALUE", param, ctx)
-        return dict(part.split("=", 1) for part in parts)
+        pairs = (part.split("=", 1) for part in parts)
+        return {name.strip(): self._member(name.strip(), text) for name, text in pairs}
+
+    def _member(self, name: str, text: str) -> Any:
+        if self._members.get(name, {}).get("type") not in ("number", "integer"):
+            return text
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text  # the schema says what is wrong with it
 
 
 def settings(properties: Properties) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -140,7 +151,7 @@ def _option(name: str, schema: Mapping[str, Any]) -> Callable[[Any], Any]:
     elif kind in _SCALARS:
         kind_type = _SCALARS[kind]
     else:
-        kind_type = JsonType(kind)
+        kind_type = JsonType(kind, schema.get("properties"))
     words = schema["description"]
     if "default" in schema and schema["default"] is not None:
         default = schema["default"]

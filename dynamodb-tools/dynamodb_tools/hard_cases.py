@@ -1,4 +1,7 @@
-"""The hard cases of `demo.items`: named attributes in raw DynamoDB JSON, without keys."""
+"""Items that are hard to carry: named attributes in raw DynamoDB JSON without keys; and keys.
+
+Nothing here is random. Each case has a name, so that a difference can be spoken of.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,7 @@ EVERY_TYPE: Attributes = {
 
 _RESERVED = "ABORT ADD ALL COUNT DATE DELETE GROUP KEY NAME ORDER SET SIZE STATUS TABLE TTL VALUE"
 
-_NAMES = (
+NAMES = (
     *("M", "S", "N", "B", "L", "SS", "NS", "BS", "NULL", "BOOL", "Item", "item", "ITEM", "Items"),
     *("_dynamodb", "_dynamodb ", "_sdc_deleted_at", "_sdc_batched_at", "type", "record", "types"),
     *("rest", "userId", "userid", "USERID", "user_id", "user.id", "user id", "user-id", "user:id"),
@@ -93,10 +96,27 @@ _CHANGING: tuple[dict[str, Any], ...] = (
     *({"L": [{"S": "a"}, {"S": "b"}]}, {"M": {"S": {"S": "x"}}}, {"L": [{"NULL": True}]}),
 )
 
-_LARGE = 409_500
+MOST_BYTES = 409_500
 """Bytes of one attribute's value in the items of nearly 400 KB (409,600 with names and key)."""
 
-CASES: tuple[tuple[str, Attributes], ...] = (
+
+def large_cases(most: int) -> tuple[tuple[str, Attributes], ...]:
+    """Return the cases that are as large as can be.
+
+    Args:
+        most: Bytes of the one attribute that they have.
+    """
+    return (
+        ("large text", {"text": {"S": "x" * most}}),
+        ("large text of emoji", {"text": {"S": "😀" * (most // 4)}}),
+        ("large text of quotes", {"text": {"S": '"' * most}}),
+        ("large text of control characters", {"text": {"S": "\x01" * most}}),
+        ("large binary", {"binary": {"B": _b(bytes(range(256)) * (most // 256))}}),
+        ("large list", {"list": {"L": [{"S": "y" * 99} for _ in range(most // 101)]}}),
+    )
+
+
+SMALL_CASES: tuple[tuple[str, Attributes], ...] = (
     ("every type", EVERY_TYPE),
     ("no attributes but the key", {}),
     *((f"number {text}", {"n": {"N": text}}) for text in NUMBERS),
@@ -218,7 +238,7 @@ CASES: tuple[tuple[str, Attributes], ...] = (
         "bools in lists and maps",
         {"list": {"L": [{"BOOL": True}, {"BOOL": False}]}, "map": {"M": {"a": {"BOOL": True}}}},
     ),
-    *((f"attribute named {name[:40]!r}", {name: {"S": "x"}}) for name in _NAMES),
+    *((f"attribute named {name[:40]!r}", {name: {"S": "x"}}) for name in NAMES),
     (
         "names that differ in case",
         {"userId": {"S": "a"}, "userid": {"N": "1"}, "USERID": {"BOOL": True}, "UserId": {"L": []}},
@@ -241,7 +261,7 @@ CASES: tuple[tuple[str, Attributes], ...] = (
             "~1": {"L": [{"BS": ["AA=="]}]},
         },
     ),
-    ("names in maps", {"map": {"M": {name: {"S": "x"} for name in _NAMES}}}),
+    ("names in maps", {"map": {"M": {name: {"S": "x"} for name in NAMES}}}),
     *((f"changing type {n}", {"changing": value}) for n, value in enumerate(_CHANGING)),
     *(
         (f"changing type in a map {n}", {"box": {"M": {"v": value}}})
@@ -254,11 +274,31 @@ CASES: tuple[tuple[str, Attributes], ...] = (
     ("32 lists deep", {"deep": _deep("L", 31)}),
     ("32 maps and lists deep", {"deep": _deep("mixed", 31)}),
     ("many attributes", {f"attribute {n}": {"N": str(n)} for n in range(900)}),
-    ("large text", {"text": {"S": "x" * _LARGE}}),
-    ("large text of emoji", {"text": {"S": "😀" * (_LARGE // 4)}}),
-    ("large text of quotes", {"text": {"S": '"' * _LARGE}}),
-    ("large text of control characters", {"text": {"S": "\x01" * _LARGE}}),
-    ("large binary", {"binary": {"B": _b(bytes(range(256)) * (_LARGE // 256))}}),
-    ("large list", {"list": {"L": [{"S": "y" * 99} for _ in range(_LARGE // 101)]}}),
 )
-"""Every hard case: its name and its attributes. Most names of attributes come with several types."""
+"""Every hard case that is small: its name and its attributes. Most names of attributes come with several
+types."""
+
+CASES = (*SMALL_CASES, *large_cases(MOST_BYTES))
+"""Every hard case."""
+
+KEY_TEXTS = (
+    *("a", "A", "é", "e\u0301", "ß", "😀", "0", "00", "1.0", "true", "null", "{}", '{"S":"x"}'),
+    *(" ", " a", "a ", "a b", "a.b", "a/b", "a~b", "a~1b", "a$", "a#b", "a|b", "a,b", "%41"),
+    *('"', '\\"', "\\", "'", "`", "<&>", "\t", "\n", "\r\n", "\x00", "a\x00b", "\x1f", "\x7f"),
+    *("\u2028", "\ufeff", "\uffff", "z" * 1024),
+)
+KEY_NUMBERS = (
+    *("0", "1", "-1", "7", "10", "100", "0.1", "-0.1", "1.5", "-273.15", "1E-130", "-1E-130"),
+    *("9007199254740991", "9007199254740992", "9007199254740993", "-9007199254740993"),
+    *("9223372036854775807", "9223372036854775808", "18446744073709551616"),
+    *("12345678901234567890123456789012345678", "12345678901234567890123456789012345679"),
+    *("0.12345678901234567890123456789012345678", "-99999999999999999999999999999999999999"),
+    *("9.9999999999999999999999999999999999999E+125", "1E+125", "-1E+125"),
+)
+KEY_BINARIES = tuple(
+    _b(data)
+    for data in (
+        *(b"\x00", b"\x00\x00", b"\x01", b"\xff", b"\xff\xff", b"\x80", b"a", b"A", b'"', b"\n"),
+        *(b"\xc3\x28", b"\xed\xa0\x80", b"\xfb\xff\xbf", bytes(range(256)), b"\x00" * 1024),
+    )
+)
