@@ -9,9 +9,11 @@ A stream's state holds `scan`: a list that is empty when no scan is under way, e
 `reads` says what else but the table the places depend on. `seed` decides the order in which the
 segments are read. `finished` holds ranges of places in that order, both ends included: about as many
 as there are workers, however many segments there are. `places` holds the number of each segment that
-was begun, and the last key read of it. The partitions of a query are counted as segments. Meltano
-merges states member by member but replaces lists whole, so nothing that a later state drops can come
-back.
+was begun, and the last key read of it. The partitions of a query are counted as segments. Meltano merges
+states member by member but replaces lists whole, so nothing that a later state drops can come back.
+
+The files of an export are counted as segments too; a place is how many lines of one are out. Of
+several exports `stage` says which one is read; the first one, 0, is left out.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from dynamodb_core.table import Table
 
 STATE_KEY = "scan"
-DIGESTED = ("filter", "query", "entities")
+DIGESTED = ("filter", "query", "entities", "export")
 """What of `reads` is a digest, as it may hold values of items."""
 
 START_OVER = "To start over, run with --full-refresh, or clear the state of this stream"
@@ -45,6 +47,7 @@ class ScanBookmark(Places):
         version: The version of ACTIVATE_VERSION that its records carry.
         reads: What is read of the table: `selection.fingerprint`.
         marks: What was seen of a replication key: `incremental.Marks.dump`.
+        stage: Of several exports, which one is read: those before it are out.
     """
 
     table_id: str
@@ -52,6 +55,7 @@ class ScanBookmark(Places):
     version: int
     reads: Mapping[str, str] = field(default_factory=dict)
     marks: Sequence[Any] = ()
+    stage: int = 0
 
     @classmethod
     def load(
@@ -89,13 +93,14 @@ class ScanBookmark(Places):
                 reads={str(name): str(text) for name, text in entry["reads"].items()},
                 only=only,
                 marks=tuple(entry.get("marks", ())),
+                stage=int(entry.get("stage", 0)),
             )
             bookmark.restore(entry)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StateError(
                 f"The state of table {table.name} cannot be read: {error!r}", START_OVER
             ) from error
-        if not bookmark.finished and not bookmark.places:
+        if not bookmark.finished and not bookmark.places and not bookmark.stage:
             return None  # nothing of it is out: a first run that failed binds nobody
         if bookmark.table_id != identify(table):
             raise StateError(
@@ -133,6 +138,7 @@ class ScanBookmark(Places):
                 "version": self.version,
                 **self.dump_places(),
                 **({"marks": list(self.marks)} if self.marks else {}),
+                **({"stage": self.stage} if self.stage else {}),
             }
         ]
 

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dynamodb_core import prices
-from dynamodb_core.paging import UNIT_BYTES
-from dynamodb_core.prices import CostExceeded, Purse, money
+from dynamodb_core.costs import Cost, estimate, scan_cost
+from dynamodb_core.prices import Purse
 from dynamodb_core.processes import shared_cells
 from tap_dynamodb import selection
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from dynamodb_core.prices import Prices
     from dynamodb_core.table import Table
     from tap_dynamodb.settings import Settings
-
-
-class Cost(NamedTuple):
-    """What reading a table will cost.
-
-    Attributes:
-        table: The table's name.
-        size: Bytes that are read of it, as DynamoDB counted them some hours ago.
-        amount: In the currency of the prices; 0 where its capacity is provisioned, and where queries
-            read it, of which nobody knows before how much they find.
-    """
-
-    table: str
-    size: int
-    amount: float
 
 
 class Spending:
@@ -82,33 +67,9 @@ def cost(table: Table, settings: Settings, prices: Prices, *, share: float = 1.0
         prices: What units cost.
         share: How much of it is left to read, from 0 to 1.
     """
+    if settings.source == "export":
+        return Cost(table.name, table.size_bytes, 0.0)
     size = round(selection.readable(table, settings).size_bytes * share)
     if table.billing == "PROVISIONED" or settings.query is not None:
         return Cost(table.name, size, 0.0)
-    units = size / UNIT_BYTES * (2 if settings.consistent_read else 1)
-    return Cost(table.name, size, units * prices.unit("read"))
-
-
-def estimate(costs: Sequence[Cost], most: float, prices: Prices) -> str:
-    """Return in words what a run will cost, when it may cost as much.
-
-    Args:
-        costs: That of each table.
-        most: What it may cost.
-        prices: By which it was counted.
-
-    Raises:
-        CostExceeded: It would cost more.
-    """
-    whole = sum(each.amount for each in costs)
-    tables = ", ".join(
-        f"{each.table} ({each.size / 1e6:,.1f} MB, {money(each.amount)})"
-        for each in sorted(costs, key=lambda each: -each.amount)
-    )
-    by = f"by the prices of {prices.dated}" if prices.dated else "by the prices given"
-    if whole > most:
-        raise CostExceeded(
-            f"Reading {tables} would cost about {money(whole)} {by}, and max_cost is {money(most)}",
-            "Raise max_cost, or read less; nothing was paid for yet",
-        )
-    return f"Reading {tables} will cost about {money(whole)} {by}; max_cost is {money(most)}"
+    return scan_cost(table.name, size, prices, consistent=settings.consistent_read)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dynamodb_core import provenance
+from dynamodb_core.column_schema import reserved_schema
 from dynamodb_core.errors import ConfigError
-from tap_dynamodb import overrides
-from tap_dynamodb.column_schema import reserved_schema
+from tap_dynamodb import changed, overrides
 from tap_dynamodb.particulars import Particulars
 from tap_dynamodb.sampled import columns
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from tap_dynamodb.sampled import Seen
     from tap_dynamodb.settings import Settings
 
-TABLE = "x-dynamodb-table"
+TABLE = provenance.TABLE
 
 DEFAULTS = {"index": None, "entity": None, "decimals": "number", "binary_encoding": "base64"}
 """Members of the annotation that a catalog may lack, and what it was made for then."""
@@ -29,6 +30,8 @@ def sampled_schema(
     settings: Settings,
     entity: str | None = None,
     particulars: Particulars | None = None,
+    *,
+    changes: bool = False,
 ) -> dict[str, Any]:
     """Return the JSON Schema of a stream, by a sample and the settings.
 
@@ -38,6 +41,7 @@ def sampled_schema(
         settings: Those of the table.
         entity: The stream's name if it is that of an entity.
         particulars: What the table is like; None for what DescribeTable says.
+        changes: Whether records may be changes.
 
     Raises:
         ConfigError: The settings do not fit the table.
@@ -51,7 +55,16 @@ def sampled_schema(
             settings.reserved_field if settings.type_tags else None,
             overrides.overridden(table, settings, seen.kind),
         )
-    return stream_schema(table, attributes, settings, entity, particulars)
+    schema = stream_schema(table, attributes, settings, entity, particulars)
+    if changes:
+        clash = sorted(changed.PROPERTIES.keys() & schema["properties"].keys())
+        for name in clash:
+            raise ConfigError(
+                f"Table {table.name} has an attribute {name}, which says when an item was deleted",
+                "Read it in the item_format packed or dynamodb_json",
+            )
+        schema["properties"] |= {name: dict(part) for name, part in changed.PROPERTIES.items()}
+    return schema
 
 
 def stream_schema(
@@ -155,13 +168,8 @@ def _same_json_type(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _annotation(table: Table, settings: Settings) -> dict[str, Any]:
-    key = zip(table.key.names, table.key.types, strict=True)
     return {
-        "name": table.name,
-        "arn": table.arn,
-        "id": table.id,
-        "region": table.region,
-        "key": [{"name": name, "type": kind} for name, kind in key],
+        **provenance.source(table),
         "index": settings.index,
         "item_format": settings.item_format,
         "item_field": settings.item_field,

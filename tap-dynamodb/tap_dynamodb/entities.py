@@ -17,7 +17,7 @@ from dynamodb_core.errors import ConfigError, DataError
 from dynamodb_core.peek import peek
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import msgspec
 
@@ -109,6 +109,23 @@ class Entities:
             else:
                 rest(raw)
         return found
+
+    def streams_of(self, item: msgspec.Raw, known: Collection[str] | None = None) -> Sequence[str]:
+        """Return the streams that an item may belong to: one, or all where that cannot be known.
+
+        Args:
+            item: The item, or as much of it as there is.
+            known: Which attributes there are of it; None where it is whole.
+
+        Raises:
+            DataError: The item is not in DynamoDB's JSON.
+        """
+        if not self._routes:
+            return self.streams
+        if known is not None and not self.attributes <= set(known):
+            return self.streams
+        values = self._look(item)
+        return [next((name for test, name in self._routes if test(values)), self.streams[-1])]
 
 
 def _test(slot: int, wanted: Mapping[str, Any]) -> Test:

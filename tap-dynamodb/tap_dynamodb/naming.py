@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dynamodb_core.errors import ConfigError
+from dynamodb_core.provenance import stream_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +38,7 @@ def stream_names(tables: Iterable[Table], settings: Settings) -> list[str]:
     owners: dict[str, _Owner] = {}
     for table in tables:
         given = settings.stream_names
-        own = given.get(table.arn) or given.get(table.name) or table.name.replace("-", "_")
+        own = given.get(table.arn) or given.get(table.name) or stream_name(table.name)
         names.append(own)
         streams = {own: _Owner(table)}
         for rule in settings.for_table(table.name, table.arn).entities:

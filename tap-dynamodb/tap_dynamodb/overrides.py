@@ -6,8 +6,8 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core.codec import TYPES
+from dynamodb_core.column_schema import TYPE, column_types, property_schema
 from dynamodb_core.errors import ConfigError
-from tap_dynamodb.column_schema import TYPE, column_types, property_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

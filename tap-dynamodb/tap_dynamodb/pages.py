@@ -10,18 +10,21 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from dynamodb_core.errors import ConfigError, ServiceError
 from dynamodb_core.paging import Paging
 from dynamodb_core.scan import read_part
+from tap_dynamodb.changed import of_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
-    import msgspec
     from typing_extensions import Self
 
     from dynamodb_core.capacity import Budget
+    from dynamodb_core.change import Change
     from dynamodb_core.expired import Expiry
     from dynamodb_core.layouts import Layout
     from dynamodb_core.parts import Block, Part
@@ -72,6 +75,7 @@ class PageConverter:
         entities: Tells the streams' items apart.
         expiry: Tells expired items; None where all are kept.
         observe: Looks at the replication key; None where there is none.
+        keys: The type of each key attribute, where there are changes.
     """
 
     def __init__(
@@ -80,11 +84,13 @@ class PageConverter:
         entities: Entities,
         expiry: Expiry | None = None,
         observe: Highest | None = None,
+        keys: Mapping[str, str] | None = None,
     ) -> None:
         self._renderers = dict(renderers)
         self._entities = entities
         self._expiry = expiry
         self._observe = observe
+        self._keys = keys or {}
         self._computing = threading.Lock()
 
     def __call__(self, items: Sequence[msgspec.Raw]) -> Page:
@@ -99,13 +105,44 @@ class PageConverter:
             seen = (self._observe(items),) if self._observe else ()
             return Page(parts, len(items) - len(living), seen)
 
+    def changes(self, changes: Sequence[Change]) -> Page:
+        """Convert a page of changes; a deletion is told to all streams that may have had the item."""
+        with self._computing:
+            living = [change for change in changes if not self._expired(change)]
+            split: dict[str, list[Change]] = {name: [] for name in self._entities.streams}
+            for change in living:
+                for name in self._streams_of(change):
+                    split[name].append(change)
+            parts = {
+                name: of_changes(self._renderers[name], self._keys)(some)
+                for name, some in split.items()
+                if name in self._renderers
+            }
+            return Page(parts, len(changes) - len(living))
+
+    def _expired(self, change: Change) -> bool:
+        if self._expiry is None or change.item is None:
+            return False
+        return not self._expiry.living([msgspec.Raw(change.item)])
+
+    def _streams_of(self, change: Change) -> Sequence[str]:
+        whole = change.old if change.item is None else change.item
+        if whole is not None:
+            return self._entities.streams_of(msgspec.Raw(whole))
+        return self._entities.streams_of(msgspec.Raw(change.keys or b"{}"), self._keys)
+
     def widen(self, stream: str, layout: Layout) -> None:
         """Render a stream with more columns from the next page on."""
         self._renderers[stream] = self._renderers[stream].widened(layout)
 
+    def tell(self, news: Widened) -> None:
+        """Go on with more columns."""
+        self.widen(news.stream, news.layout)
+
     def __reduce__(self) -> Any:
         """Pickle by what it was made of; locks cannot be."""
-        return type(self), (self._renderers, self._entities, self._expiry, self._observe)
+        members = (self._renderers, self._entities, self._expiry, self._observe, self._keys)
+        return type(self), members
 
 
 def as_they_are(blocks: Blocks) -> Blocks:
@@ -177,7 +214,7 @@ class TableReader:
 
     def tell(self, news: Widened) -> None:
         """Go on with more columns."""
-        self._convert.widen(news.stream, news.layout)
+        self._convert.tell(news)
 
 
 @contextmanager

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from dynamodb_core.codec import TYPES
+from dynamodb_core.filters import FILTER_SCHEMA
 from dynamodb_core.prices import COST_PROPERTIES
 from dynamodb_core.settings import AWS_PROPERTIES
 from dynamodb_core.warm_up import WARM_UP_PROPERTIES
 from tap_dynamodb.batch import BATCH_PROPERTIES
+from tap_dynamodb.exporting import EXPORT_PROPERTIES
 
 ITEM_FORMATS = ("plain", "packed", "dynamodb_json")
 DECIMALS = ("number", "string")
@@ -187,6 +189,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
             "lists and sets it is always base64."
         ),
     },
+    **EXPORT_PROPERTIES,
     "segment_range": {
         "type": ["string", "null"],
         "pattern": r"^\d+-\d+$",
@@ -240,6 +243,8 @@ OF_EACH_TABLE = (
     "read_capacity_percent",
     "consistent_read",
     "warm_up",
+    "source",
+    "export",
     "skip_expired",
     "decimals",
     "binary_encoding",
@@ -285,22 +290,7 @@ _OF_ONE_TABLE: dict[str, dict[str, Any]] = {
             '{"pk": ["a", "b"], "sk": {"begins_with": "ORDER#"}}; or a list of such objects.'
         ),
     },
-    "filter": {
-        "type": "object",
-        "required": ["expression"],
-        "properties": {
-            "expression": {"type": "string", "minLength": 1},
-            "names": {"type": "object", "additionalProperties": {"type": "string"}},
-            "values": {"type": "object"},
-        },
-        "additionalProperties": False,
-        "title": "Filter",
-        "description": (
-            "A DynamoDB filter expression with its names and values, for example "
-            '{"expression": "#s = :s", "names": {"#s": "status"}, "values": {":s": "open"}}. What '
-            "it leaves out costs the same capacity."
-        ),
-    },
+    "filter": FILTER_SCHEMA,
     "entities": {
         "type": "array",
         "items": {

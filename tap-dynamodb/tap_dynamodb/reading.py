@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,9 @@ from tap_dynamodb.scanning import TableScan
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dynamodb_core.exports.chain import Stage
+    from tap_dynamodb.asked import AskedExports
+    from tap_dynamodb.export_scan import ExportScan
     from tap_dynamodb.settings import Settings
     from tap_dynamodb.sources import Source
     from tap_dynamodb.streams import DynamoDBStream
@@ -74,7 +78,10 @@ class TableReading:
 
     @cached_property
     def source(self) -> Source:
-        """The table, described."""
+        """The table, described by DynamoDB or by its exports."""
+        its = self._tap.settings.for_table(*_named(self._reference))
+        if its.source == "export" and not its.triggers:
+            return self._tap.exported(self._reference)
         return sources.describe(self._tap.wire, self._reference)
 
     @cached_property
@@ -83,32 +90,108 @@ class TableReading:
         return self._tap.settings.for_table(self.source.table.name, self.source.table.arn)
 
     @cached_property
-    def scan(self) -> TableScan:
-        """The scan that this run begins or goes on with."""
-        chosen = [stream for stream in self.streams if stream.selected]
-        for stream in chosen:
+    def scan(self) -> TableScan | ExportScan:
+        """The scan, or the read of exports, that this run begins or goes on with."""
+        key = self._key
+        names = [stream.name for stream in self._chosen]
+        version = self.holder.begun_at
+        if self.settings.source == "export":
+            from tap_dynamodb.export_scan import ExportScan  # noqa: PLC0415 - seldom wanted
+
+            source = replace(self.source, stages=self.stages)
+            return ExportScan(source, self.settings, self.state, version=version, streams=names)
+        return TableScan(
+            self.source,
+            self.settings,
+            self.state,
+            version=version,
+            streams=names,
+            replication_key=key,
+        )
+
+    @property
+    def whole(self) -> bool:
+        """Whether all items of the table are read, and not only what has changed."""
+        if self.settings.source != "export":
+            return True
+        return bool(self.stages) and not self.stages[0].export.changes
+
+    @property
+    def tells_deletions(self) -> bool:
+        """Whether records say what was deleted."""
+        return self.settings.asks_for_windows or any(each.export.changes for each in self.stages)
+
+    @property
+    def share_left(self) -> float:
+        """How much is left to read, from 0 to 1; reading exports costs no units."""
+        return 0.0 if self.settings.source == "export" else self.scan.share_left
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """The exports to read, in their order; those that this run asks for are waited for."""
+        if self.asked is None:
+            return self.source.stages
+        self._tap.ask_for_exports()
+        with self._tap.streaming():
+            return self.asked.ready(self._tap.wire, lambda: self._tap.stop_when_asked(self._say))
+
+    @cached_property
+    def asked(self) -> AskedExports | None:
+        """The exports that are made for this run; None where there are none."""
+        if not self.settings.triggers:
+            return None
+        from tap_dynamodb.asked import AskedExports  # noqa: PLC0415 - seldom wanted
+
+        return AskedExports(self.source, self.settings)
+
+    def ask(self) -> bool:
+        """Ask for what is to be exported, or find what was asked for; return whether that is news."""
+        if self.asked is None or self.asked.begun:
+            return False
+        _ = self._key  # what is wrong is said before anything is paid for
+        limited = any(stream.ABORT_AT_RECORD_COUNT is not None for stream in self._chosen)
+        self.asked.begin(self._tap.wire, self.state, make=not limited)
+        return True
+
+    def _say(self) -> None:
+        self._tap.state_writer.write_state(self._tap.state)
+
+    def end(self) -> None:
+        """Note that this run has read all tables: the next one begins anew."""
+        self.state[STATE_KEY] = []
+        if self.asked is not None:
+            self.asked.end(self.state)
+
+    @property
+    def _chosen(self) -> list[DynamoDBStream]:
+        return [stream for stream in self.streams if stream.selected]
+
+    @property
+    def _key(self) -> str | None:
+        """The replication key of the streams, which are checked."""
+        for stream in self._chosen:
             stream.check()
-        keys = {stream.read_by for stream in chosen}
+        keys = {stream.read_by for stream in self._chosen}
         if len(keys) > 1:
             raise ConfigError(
                 f"The streams of table {self.source.table.name}, which is read once for all of "
                 f"them, ask for different replication keys: {', '.join(map(str, keys))}",
                 "Give them one replication method and key",
             )
-        return TableScan(
-            self.source,
-            self.settings,
-            self.state,
-            version=self.holder.begun_at,
-            streams=[stream.name for stream in chosen],
-            replication_key=keys.pop() if keys else None,
-        )
+        key = keys.pop() if keys else None
+        if key is not None and self.settings.source == "export":
+            raise ConfigError(
+                f"Table {self.source.table.name} is read from its exports, and a stream asks for "
+                "INCREMENTAL replication",
+                "Set its replication-method to FULL_TABLE",
+            )
+        return key
 
     @cached_property
     def increment(self) -> Increment | None:
         """What is read since the last time; None where the table is read whole."""
         key = self.scan.replication_key
-        if key is None:
+        if key is None or not isinstance(self.scan, TableScan):
             return None
         return Increment(self.scan, self.settings, self.state, key, self.holder.column_type(key))
 
@@ -122,7 +205,9 @@ class TableReading:
         """Tells expired items; None where nothing expires, or nobody asked."""
         if not self.settings.skip_expired:
             return None
-        attribute = tables.ttl_attribute(self._tap.wire, self._reference)
+        exporting = self.settings.exporting
+        attribute = exporting.ttl_attribute if exporting else None
+        attribute = attribute or tables.ttl_attribute(self._tap.wire, self._reference)
         if attribute is None:
             self.holder.log("Nothing in table %s expires: it has no TTL", self.source.table.name)
             return None
@@ -184,6 +269,7 @@ class TableReading:
                     self.entities,
                     self.expiry,
                     increment.observe if increment else None,
+                    keys=self.source.table.types,
                 ),
                 lambda: self._look_up(write=write),
                 self.holder.logger,
@@ -228,6 +314,7 @@ class TableReading:
             return
         warmth = Warmth(self._tap.wire, self.holder.logger)
         try:
+            assert isinstance(self.scan, TableScan)  # warm_up and exports exclude each other
             read = self.scan.read
             index = read.name if isinstance(read, Index) and not read.local else OWN
             self.scan.warmed(warmth.up(self.source.table, asked, index))
@@ -289,3 +376,10 @@ class TableReading:
         self.state[STATE_KEY] = self.scan.bookmark.dump()
         if write:
             self._tap.state_writer.write_state(self._tap.state)
+
+
+def _named(reference: str) -> tuple[str, str]:
+    """Return a table's name and its ARN, as far as a reference has them."""
+    if reference.startswith("arn:"):
+        return reference.rpartition("/")[2], reference
+    return reference, ""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core import layouts
-from tap_dynamodb.column_schema import column_types
+from dynamodb_core.column_schema import column_types
+from tap_dynamodb import changed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,8 @@ class Selected:
     def by_layout(self) -> bool:
         """Whether the layout leaves out by itself what is deselected."""
         deselected = [place for place, chosen in self.mask.items() if not chosen]
+        if any(place[-1] in changed.PROPERTIES for place in deselected if place):
+            return False
         if self.settings.item_format != "plain":
             return not deselected
         return all(len(place) == _DEPTH for place in deselected)

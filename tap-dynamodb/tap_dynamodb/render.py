@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dynamodb_core.codec import Item, Plain
-    from dynamodb_core.converter import Converter
+    from dynamodb_core.converter import Converted, Converter
     from dynamodb_core.layouts import Layout
 
 
@@ -41,7 +41,7 @@ class Rendered:
         layout: The layout of lines that go into a file.
     """
 
-    items: Sequence[msgspec.Raw] = ()
+    items: Sequence[Any] = ()
     lines: bytes = b""
     count: int = 0
     records: Sequence[dict[str, Any]] = ()
@@ -87,13 +87,25 @@ class LineRenderer:
         if not items:
             return Rendered()
         converted = self.converter.convert(items)
+        return self.finish(items, converted, converted.records)
+
+    def finish(
+        self, items: Sequence[Any], converted: Converted, records: Sequence[bytes]
+    ) -> Rendered:
+        """Make lines of records.
+
+        Args:
+            items: What they were made of, to be rendered again where that is necessary.
+            converted: What the converter has to say of them.
+            records: JSON of each record.
+        """
         head, tail = (b"", b"\n") if self.bare else self._envelope()
-        lines = head + (tail + head).join(converted.records) + tail
+        lines = head + (tail + head).join(records) + tail
         name = getattr(self.converter.layout, "reserved", None)
         return Rendered(
             items if converted.late else (),
             lines=lines,
-            count=len(converted.records),
+            count=len(records),
             late=converted.late,
             # A nested attribute of that name shows the column too early, which does no harm.
             reserved=name is not None and orjson.dumps(name) + b":" in lines,

@@ -19,7 +19,7 @@ from tap_dynamodb.discovery import sampled_schema
 from tap_dynamodb.entities import Entities
 from tap_dynamodb.pace import read_pace
 from tap_dynamodb.pages import refusals
-from tap_dynamodb.particulars import Inquiry
+from tap_dynamodb.particulars import Inquiry, Particulars
 from tap_dynamodb.sampled import Seen
 from tap_dynamodb.sources import DESCRIBE_WORKERS, Source
 
@@ -69,9 +69,12 @@ def schemas(
             for name, items in entities.split(sample(wire, source, its, purse)).items():
                 for raw in items:
                     seen[name].add(msgspec.json.decode(raw))
-        told = inquiry.of(source)
+        told = Particulars() if source.stages and not table.description else inquiry.of(source)
+        changes = any(stage.export.changes for stage in source.stages) or its.asks_for_windows
         schemas = {
-            name: sampled_schema(each, table, its, None if name == own else name, told)
+            name: sampled_schema(
+                each, table, its, None if name == own else name, told, changes=changes
+            )
             for name, each in seen.items()
         }
         lines = (advise(seen[name], schema, table, its) for name, schema in schemas.items())
@@ -98,6 +101,10 @@ def sample(
     """
     if not settings.sample_size:
         return []
+    if source.stages:
+        from tap_dynamodb import exported  # noqa: PLC0415 - seldom wanted
+
+        return exported.sample(source, settings)
     read = selection.readable(source.table, settings)
     plan = selection.read_plan(source, settings)
     conditions = plan.conditions[:SAMPLE_SEGMENTS]

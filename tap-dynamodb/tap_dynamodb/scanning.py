@@ -236,6 +236,11 @@ class TableScan:
         )
 
     @property
+    def distinct(self) -> bool:
+        """Whether no key can come twice."""
+        return not isinstance(self.read, Index) and not self.base.conditions
+
+    @property
     def share_left(self) -> float:
         """How much of the table this run reads, from 0 to 1."""
         return self.bookmark.left / self.bookmark.segments

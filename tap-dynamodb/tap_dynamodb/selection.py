@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from dynamodb_core import expressions
-from dynamodb_core.codec import TYPES
-from dynamodb_core.encode import ENCODERS, natural
+from dynamodb_core.encode import ENCODERS
 from dynamodb_core.errors import ConfigError, DataError
-from dynamodb_core.expressions import Filter, KeyCondition, SortCondition
+from dynamodb_core.expressions import KeyCondition, SortCondition
+from dynamodb_core.filters import typed_filter
 from dynamodb_core.plan import ReadPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from dynamodb_core.encode import TypedValue
+    from dynamodb_core.expressions import Filter
     from dynamodb_core.table import Index, Table
     from tap_dynamodb.settings import Settings
     from tap_dynamodb.sources import Source
@@ -96,17 +97,7 @@ def filter_expression(table: Table, settings: Settings) -> Filter | None:
     """
     if settings.filter is None:
         return None
-    names = settings.filter.get("names") or {}
-    values = settings.filter.get("values") or {}
-    wrong = [name for name in names if not name.startswith("#")]
-    wrong += [name for name in values if not name.startswith(":")]
-    if wrong:
-        raise ConfigError(
-            f"The filter of table {table.name} has the placeholder {wrong[0]}",
-            "Placeholders of names begin with #, those of values with :",
-        )
-    typed = {name: _value(value, f"{name} of its filter", table) for name, value in values.items()}
-    return Filter(settings.filter["expression"], names, typed)
+    return typed_filter(settings.filter, f"table {table.name}")
 
 
 def fingerprint(
@@ -246,20 +237,6 @@ class _Keys:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def _value(value: Any, where: str, table: Table) -> TypedValue:
-    if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in TYPES:
-        return value
-    if isinstance(value, dict | list):
-        raise ConfigError(
-            f"Table {table.name}: {where} is neither a plain value nor typed",
-            'Give a text, a number, a boolean, or a value as DynamoDB types it: {"SS": ["a"]}',
-        )
-    try:
-        return natural(value, where)
-    except DataError as error:
-        raise ConfigError(f"Table {table.name}: {error.message}", error.hint) from error
 
 
 def _range(settings: Settings) -> str:

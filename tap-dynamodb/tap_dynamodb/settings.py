@@ -11,6 +11,7 @@ from dynamodb_core.rates import Asked
 from dynamodb_core.settings import AwsSettings
 from dynamodb_core.warm_up import WarmUp
 from tap_dynamodb.batch import PENDING_BYTES, Batching
+from tap_dynamodb.exporting import Exporting
 from tap_dynamodb.foreign import refuse_foreign
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 
 _PACE = ("read_capacity", "read_capacity_percent")
+
+UNKNOWN_TO_EXPORTS = (
+    *("filter", "query", "index", "replication_key", "consistent_read"),
+    *("segments", "segment_range", "warm_up"),
+)
+"""Settings that say how DynamoDB is to read a table."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Settings:
     sample_size: int = 1000
     segments: int | None = None
     segment_range: tuple[int, int] | None = None
+    source: str = "scan"
+    export: Mapping[str, Any] | None = None
     scan_workers: int | None = None
     processes: int | None = None
     read_capacity: int | None = None
@@ -130,8 +139,29 @@ class Settings:
         """
         return Batching.of(self.batch_config, self.batch_pending_bytes)
 
+    @property
+    def exporting(self) -> Exporting | None:
+        """What is read of exports; None where tables are scanned.
+
+        Raises:
+            ConfigError: The setting `export` contradicts itself.
+        """
+        return Exporting.of(self.export) if self.source == "export" else None
+
+    @property
+    def triggers(self) -> bool:
+        """Whether exports are made, and not only read."""
+        return self.exporting is not None and self.exporting.trigger is not None
+
+    @property
+    def asks_for_windows(self) -> bool:
+        """Whether exports of changes are made."""
+        return self.exporting is not None and self.exporting.trigger == "incremental"
+
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other."""
+        if self.exporting is not None:
+            self._refuse_what_exports_cannot()
         if self.item_field == self.reserved_field:
             raise ConfigError(
                 f"item_field and reserved_field are both {self.item_field}",
@@ -156,6 +186,15 @@ class Settings:
                 f"segment_range {first}-{last} is no range of {self.segments} segments",
                 f"Segments are counted from 0 to {self.segments - 1}",
             )
+
+    def _refuse_what_exports_cannot(self) -> None:
+        """Refuse what only DynamoDB itself can do."""
+        for name in UNKNOWN_TO_EXPORTS:
+            if getattr(self, name):
+                raise ConfigError(
+                    f"{name} is set, and source is export: an export is read whole, from files",
+                    f"Take {name} away; entities, stream_maps and selected attributes work on exports",
+                )
 
 
 def _options(config: Mapping[str, Any]) -> dict[str, Any]:

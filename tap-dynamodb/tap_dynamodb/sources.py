@@ -15,6 +15,7 @@ from dynamodb_core.errors import AccessError, ConfigError, TableNotFound
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dynamodb_core.exports.chain import Stage
     from dynamodb_core.table import Table
     from dynamodb_core.wire import Wire
     from tap_dynamodb.settings import Settings
@@ -31,11 +32,13 @@ class Source:
 
     Attributes:
         reference: Its name, or the ARN that the configuration gives.
-        table: What DescribeTable says.
+        table: What DescribeTable says, or its exports.
+        stages: The exports that it is read from, in their order; none where it is scanned.
     """
 
     reference: str
     table: Table
+    stages: tuple[Stage, ...] = ()
 
 
 def find(wire: Wire, settings: Settings) -> list[Source]:

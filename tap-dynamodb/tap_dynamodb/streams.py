@@ -16,11 +16,12 @@ from singer_sdk.exceptions import AbortedSyncExceptionBase
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import CustomStreamMap, SameRecordTransform
 
-from dynamodb_core import layouts
+from dynamodb_core import column_schema, layouts
+from dynamodb_core.change import Change
 from dynamodb_core.converter import Converter
 from dynamodb_core.errors import ConfigError, Error
-from dynamodb_core.table import Index
-from tap_dynamodb import column_schema, discovery
+from tap_dynamodb import discovery
+from tap_dynamodb.changed import of_changes
 from tap_dynamodb.filing import Filing
 from tap_dynamodb.misfits import SHOWN, Misfits
 from tap_dynamodb.record_layout import Selected
@@ -28,7 +29,7 @@ from tap_dynamodb.render import LineRenderer, RecordRenderer, Rendered
 from tap_dynamodb.withheld import withheld, without
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk.helpers.types import Context
     from singer_sdk.metrics import Counter
@@ -160,7 +161,7 @@ class DynamoDBStream(Stream):
 
     def _write_activate_version_message(self, full_table_version: int) -> None:
         del full_table_version  # a resumed run goes on with the version that it began with
-        if self.reading.done:
+        if self.reading.done or not self.reading.whole:
             return
         self._stream_version = self.reading.scan.bookmark.version
         super()._write_activate_version_message(self._stream_version)
@@ -280,8 +281,7 @@ class DynamoDBStream(Stream):
             return None
         scan = self.reading.scan
         distinct = (
-            not isinstance(scan.read, Index)
-            and not scan.base.conditions
+            scan.distinct
             and all(type(each) is SameRecordTransform for each in self.stream_maps)
             and list(self.primary_keys) == list(scan.table.key.names)
         )
@@ -344,7 +344,7 @@ class DynamoDBStream(Stream):
         late = rendered.late
         clash = any(known.get(name, kind) != kind for name, kind in late.items())
         if clash or (late and len(known.keys() | late.keys()) > settings.max_attributes):
-            rendered = self.renderer(rendered.items)
+            rendered = self._render_again(rendered.items)
         fresh = {name: kind for name, kind in rendered.late.items() if name not in known}
         reserved = settings.reserved_field
         tags = rendered.reserved and reserved not in self.schema["properties"]
@@ -354,6 +354,11 @@ class DynamoDBStream(Stream):
             self.reading.widened(self)
         self._misfits.add(rendered.rest)
         return rendered
+
+    def _render_again(self, items: Sequence[Any]) -> Rendered:
+        if items and isinstance(items[0], Change):
+            return of_changes(self.renderer, self.reading.source.table.types)(items)
+        return self.renderer(items)
 
     def _widen(self, fresh: Mapping[str, str], reserved: str | None) -> None:
         properties = dict(self.schema["properties"])

@@ -19,7 +19,6 @@ from dynamodb_core.scan import choose_workers
 from dynamodb_core.settings import discreet
 from dynamodb_core.wire import BotoWire
 from tap_dynamodb import discovery, naming, sampling, sources
-from tap_dynamodb.bookmarks import STATE_KEY
 from tap_dynamodb.costs import Spending
 from tap_dynamodb.emit import Emitter
 from tap_dynamodb.foreign import unknown
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
     from dynamodb_core.wire import Wire
+    from tap_dynamodb.sources import Source
 
 
 class TapDynamoDB(Tap):
@@ -167,7 +167,7 @@ class TapDynamoDB(Tap):
     def require_affordable(self) -> None:
         """Refuse a run that would cost more than `max_cost`, before its first paid call."""
         self.spending.require(
-            (reading.source.table, reading.settings, reading.scan.share_left)
+            (reading.source.table, reading.settings, reading.share_left)
             for reading in self._readings.values()
             if any(stream.selected for stream in reading.streams)
         )
@@ -194,10 +194,10 @@ class TapDynamoDB(Tap):
         if self._raw_catalog is not None:
             return [self._catalogued(entry) for entry in self._raw_catalog.get("streams", ())]
         settings = self.settings
-        found = sources.find(self.wire, settings)
+        found = self._found
         tables = [source.table for source in found]
         if not self._discovers:
-            sources.require_choice(settings, [table.name for table in tables])
+            self.require_choice([table.name for table in tables])
             self.spending.require(
                 (table, settings.for_table(table.name, table.arn), 1.0) for table in tables
             )
@@ -210,6 +210,45 @@ class TapDynamoDB(Tap):
             for name, schema in by_name.items()
         ]
 
+    @cached_property
+    def _found(self) -> list[Source]:
+        """The tables that the configuration chooses."""
+        settings = self.settings
+        if self._reads_a_place:
+            from tap_dynamodb import exported  # noqa: PLC0415 - seldom wanted
+
+            return exported.find(lambda: self.wire, settings)
+        found = sources.find(self.wire, settings)
+        own = [settings.for_table(each.table.name, each.table.arn) for each in found]
+        return [
+            self.exported(each.reference) if its.source == "export" and not its.triggers else each
+            for each, its in zip(found, own, strict=True)
+        ]
+
+    @property
+    def _reads_a_place(self) -> bool:
+        """Whether all tables are those whose exports lie at `export.location`."""
+        return self.settings.source == "export" and not self.settings.triggers
+
+    def exported(self, reference: str) -> Source:
+        """Return a table as its exports tell of it.
+
+        Args:
+            reference: Its name or ARN.
+
+        Raises:
+            ConfigError: There is no export of it where the configuration says.
+        """
+        name = reference.rpartition("/")[2]
+        if self._reads_a_place:
+            for each in self._found:
+                if each.table.name == name:
+                    return each
+        from tap_dynamodb import exported  # noqa: PLC0415 - seldom wanted
+
+        settings = self.settings.for_table(name, reference)
+        return exported.one(lambda: self.wire, settings, name)
+
     @property
     def catalog_dict(self) -> dict[str, Any]:
         """The catalog, with the annotations that the SDK's classes drop."""
@@ -220,13 +259,27 @@ class TapDynamoDB(Tap):
             )
         return catalog
 
-    def require_choice(self) -> None:
-        """Refuse to read every table of an account when the configuration chooses none."""
-        names = [
-            stream.schema.get(discovery.TABLE, {}).get("name", stream.name)
-            for stream in self.streams.values()
-        ]
+    def require_choice(self, names: list[str] | None = None) -> None:
+        """Refuse to read every table of an account when the configuration chooses none.
+
+        Args:
+            names: The tables there are; left out, those of the streams.
+        """
+        if self._reads_a_place:
+            return  # export.location is a choice
+        if names is None:
+            names = [
+                stream.schema.get(discovery.TABLE, {}).get("name", stream.name)
+                for stream in self.streams.values()
+            ]
         sources.require_choice(self.settings, names)
+
+    def ask_for_exports(self) -> None:
+        """Ask for what is to be exported of all tables, before the wait for the first of them."""
+        for stream in self.streams.values():
+            assert isinstance(stream, DynamoDBStream)
+            if stream.selected and stream.reading.ask():
+                self.state_writer.write_state(self.state)
 
     def finished(self, reading: TableReading) -> None:
         """Note that a table was read to its end.
@@ -241,10 +294,11 @@ class TapDynamoDB(Tap):
         read = {stream.name for each in self._finished for stream in each.streams}
         if {name for name, each in self.streams.items() if each.selected} <= read:
             for each in self._finished:
-                each.state[STATE_KEY] = []
+                each.end()
             if self.outbox is not None:
                 self.outbox.end()
-            self._say_what_is_not_deleted()
+            if not all(each.tells_deletions for each in self._finished):
+                self._say_what_is_not_deleted()
 
     def _say_what_is_not_deleted(self) -> None:
         if self.config.get("emit_activate_version_messages"):

@@ -210,6 +210,9 @@ def _handler(service: FaultService) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(reply.body[: reply.sent])
             self.close_connection = reply.sent is not None
 
+        def do_GET(self) -> None:  # S3 is read so
+            self.do_POST()
+
         def log_message(self, *_arguments: object) -> None:
             """Stay silent."""
 

@@ -16,7 +16,9 @@ from typing import Any
 from benchmarks.mixes import MIXES
 
 _PAGE = 2**20
-_MARK = b"@page@"
+MARK = b"@page@"
+"""Stands for a page's number."""
+
 _UNITS = 128.0
 
 
@@ -30,11 +32,11 @@ class Body:
     count: int
 
 
-class _Text:
+class Text:
     """Bytes that hold a page's number in many places. They take no more time than copying them."""
 
     def __init__(self, template: bytes) -> None:
-        self._pieces = template.split(_MARK)
+        self._pieces = template.split(MARK)
         self._changes: dict[tuple[int, str], int] = {}
         self._crc = zlib.crc32(self.of(0))
 
@@ -57,12 +59,12 @@ class _Text:
 class Pages:
     """All pages of one table; `answer` finds the one that a Scan asks for."""
 
-    def __init__(self, mix: str, pages: int) -> None:
-        self.table = mix
+    def __init__(self, mix: str, pages: int, table: str = "") -> None:
+        self.table = table or mix
         self.pages = pages
-        self._items = _template(mix)
+        self._items = template(mix)
         self.per_page = len(self._items)
-        self._whole = _Text(_listed(self._items))
+        self._whole = Text(listed(self._items))
 
     @property
     def items(self) -> int:
@@ -84,19 +86,30 @@ class Pages:
         first = 0
         start = request.get("ExclusiveStartKey")
         if start is not None:
-            page, first = (int(part) for part in start["id"]["S"].split("-"))
-            first += 1
-        if first == self.per_page:
+            name, first = (int(part) for part in start["id"]["S"].split("-"))
+            page, first = self.name(name), first + 1
+        items, whole = self.held(page)
+        if first == len(items):
             page, first = page + total, 0
+            items, whole = self.held(page)
         if page >= self.pages:
-            return _body(_Text(_listed([])), self._end(0, None), 0, 0)
-        limit: int = request.get("Limit", self.per_page)
-        last = min(first + limit, self.per_page)
-        more = last < self.per_page or page + total < self.pages
+            return _body(Text(listed([])), self._end(0, None), 0, 0)
+        limit: int = request.get("Limit", len(items))
+        last = min(first + limit, len(items))
+        more = last < len(items) or page + total < self.pages
         count = last - first
-        text = self._whole if count == self.per_page else _Text(_listed(self._items[first:last]))
-        key = b"%06d-%05d" % (page, last - 1) if more else None
-        return _body(text, self._end(count, key), page, count)
+        text = whole if count == len(items) else Text(listed(items[first:last]))
+        name = self.name(page)
+        key = b"%06d-%05d" % (name, last - 1) if more else None
+        return _body(text, self._end(count, key), name, count)
+
+    def name(self, page: int) -> int:
+        """Return the number that the keys of a page have, and of such a number the page."""
+        return page
+
+    def held(self, page: int) -> tuple[list[bytes], Text]:
+        """Return the items of a page, and their text."""
+        return self._items, self._whole
 
     def _end(self, count: int, key: bytes | None) -> bytes:
         consumed = {
@@ -111,22 +124,24 @@ class Pages:
         return end + (b',"LastEvaluatedKey":{"id":{"S":"%s"}}}' % key if key else b"}")
 
 
-def _template(mix: str) -> list[bytes]:
+def template(mix: str) -> list[bytes]:
+    """Return the items of a page, with `MARK` for its number."""
     rng = random.Random(1)
     items: list[bytes] = []
     size = 0
     while size < _PAGE:
-        key = {"id": {"S": f"{_MARK.decode()}-{len(items):05d}"}}
+        key = {"id": {"S": f"{MARK.decode()}-{len(items):05d}"}}
         item = {**key, **MIXES[mix](rng)}
         items.append(json.dumps(item, separators=(",", ":"), ensure_ascii=False).encode())
         size += len(items[-1])
     return items
 
 
-def _listed(items: list[bytes]) -> bytes:
+def listed(items: list[bytes]) -> bytes:
+    """Return items as the beginning of an answer."""
     return b'{"Items":[' + b",".join(items) + b"]"
 
 
-def _body(text: _Text, end: bytes, page: int, count: int) -> Body:
+def _body(text: Text, end: bytes, page: int, count: int) -> Body:
     parts = (text.of(page), end)
     return Body(parts, sum(map(len, parts)), zlib.crc32(end, text.crc(page)), count)

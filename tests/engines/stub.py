@@ -61,7 +61,7 @@ class Service:
             page = self.pages.answer(request)
             self.counts["scans"] += 1
             self.counts["items_read"] += page.count
-            return [_head(200, page.length, page.crc), *page.parts]
+            return [head(200, page.length, page.crc), *page.parts]
         if operation == "ListTables":
             return _json(200, {"TableNames": sorted(self.tables)})
         if operation == "counts":
@@ -115,7 +115,8 @@ class Service:
         }
 
 
-def _head(status: int, length: int, crc: int) -> bytes:
+def head(status: int, length: int, crc: int) -> bytes:
+    """Return what stands before the body of an answer."""
     return (
         b"HTTP/1.1 %d %s\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n"
         b"x-amz-crc32: %d\r\nx-amzn-RequestId: STUB\r\n\r\n"
@@ -124,7 +125,7 @@ def _head(status: int, length: int, crc: int) -> bytes:
 
 def _json(status: int, answer: dict[str, Any]) -> list[bytes]:
     body = json.dumps(answer).encode()
-    return [_head(status, len(body), zlib.crc32(body)), body]
+    return [head(status, len(body), zlib.crc32(body)), body]
 
 
 @functools.cache
