@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import report
+from benchmarks import exports, report, tables_compared
 from benchmarks.batch import batches
 from benchmarks.client import FORMATS, Bench, Scale
 from benchmarks.measure import ROOT, BenchmarkError
@@ -24,7 +24,8 @@ from tests.engines.pages import Pages
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PARTS = ("tap", "target", "pair", "memory", "scaling", "batch", "whole")
+COMPARED = ("compare", "compare-memory", "compare-methods")
+PARTS = ("tap", "target", "pair", "memory", "scaling", "batch", "whole", *COMPARED, "exports")
 PAGE = ROOT / "docs" / "performance.md"
 
 WHOLE = Scale(
@@ -39,6 +40,10 @@ WHOLE = Scale(
     scaling_pages=800,
     batch_pages=80,
     whole_pages=480,  # three million items
+    compared_pages={"flat": (200, 32), "nested": (200, 24)},
+    compared_memory_pages=((33, 162, 808), (16, 33, 97)),  # 0.2, 1 and 5 million items; up to 0.6
+    compared_methods_pages=(808, 162),
+    exports_pages={"flat": (160, 16, 4), "nested": (160, 16, 4)},
 )
 QUICK = Scale(
     mixes=("flat", "nested"),
@@ -52,6 +57,10 @@ QUICK = Scale(
     scaling_pages=96,
     batch_pages=16,
     whole_pages=64,
+    compared_pages={"flat": (48, 8), "nested": (24, 4)},
+    compared_memory_pages=((4, 48), (4, 16)),
+    compared_methods_pages=(48, 12),
+    exports_pages={"flat": (40, 4, 1), "nested": (40, 4, 1)},
 )
 
 
@@ -98,6 +107,22 @@ def main(arguments: list[str] | None = None) -> int:
                 "whole": (
                     "`meltano run` from the stub, start-up left out",
                     lambda: report.comparison(wholes(bench)),
+                ),
+                "compare": (
+                    "`dynamodb-tools compare` against a boto3 script, start-up left out",
+                    lambda: report.comparison(tables_compared.speed(bench)),
+                ),
+                "compare-memory": (
+                    "Memory of a comparison, no key in common",
+                    lambda: tables_compared.memory(bench),
+                ),
+                "compare-methods": (
+                    "Two methods of comparison",
+                    lambda: tables_compared.methods(bench),
+                ),
+                "exports": (
+                    "The tap on exports, start-up left out",
+                    lambda: exports.speed(bench),
                 ),
             }
             tables = [

@@ -44,6 +44,11 @@ class Scale:
         scaling_pages: Pages of 1 MB of the table that one process reads, and two.
         batch_pages: Pages of 1 MB whose items lie in the files that one process loads, and two.
         whole_pages: Pages of 1 MB that move through `meltano run`.
+        compared_pages: Pages of 1 MB of each of two tables that are compared, by the command and by the script,
+            by mix.
+        compared_memory_pages: Likewise of tables that have no key in common, and whose memory is taken.
+        compared_methods_pages: Likewise by the two methods.
+        exports_pages: Pages of 1 MB of exports that the tap reads, the scripts, and the tap in Ion, by mix.
     """
 
     mixes: Sequence[str]
@@ -57,6 +62,10 @@ class Scale:
     scaling_pages: int
     batch_pages: int
     whole_pages: int
+    compared_pages: Mapping[str, tuple[int, int]]
+    compared_memory_pages: tuple[Sequence[int], Sequence[int]]
+    compared_methods_pages: tuple[int, int]
+    exports_pages: Mapping[str, tuple[int, int, int]]
 
 
 class Bench:

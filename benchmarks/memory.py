@@ -13,9 +13,11 @@ from tests.engines import stub
 from tests.engines.pages import Pages
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from pathlib import Path
 
     from benchmarks.client import Bench
+    from benchmarks.measure import Taken
 
 MIX = "flat"
 PLAIN: dict[str, str | int] = {"item_format": "plain", "processes": 1}
@@ -130,17 +132,36 @@ def write(bench: Bench, source: stub.Stub) -> Held:
     return replace(held, records=written)
 
 
-def hold(command: list[str], folder: Path, source: Path | None = None) -> Held:
-    """Run a command that writes Singer messages, and say what it held.
+def hold(
+    command: list[str],
+    folder: Path,
+    source: Path | None = None,
+    *,
+    codes: Container[int] = (0,),
+) -> Held:
+    """Run a command that writes lines of JSON, and say what it held.
 
     Args:
         command: The program and its arguments.
         folder: For files.
         source: What it reads as standard input; nothing when None.
+        codes: Exit codes of a run that has not failed.
 
     Raises:
         BenchmarkError: It failed.
     """
+    return taken_and_held(command, folder, source, codes=codes)[1]
+
+
+def taken_and_held(
+    command: list[str],
+    folder: Path,
+    source: Path | None = None,
+    *,
+    codes: Container[int] = (0,),
+) -> tuple[Taken, Held]:
+    """Likewise, and say what it took; what reads its output counts in."""
     figures = folder / "peak.json"
-    run([sys.executable, "-m", "benchmarks.peak", *command], folder, source=source, output=figures)
-    return Held(**json.loads(figures.read_text()))
+    peak = [sys.executable, "-m", "benchmarks.peak", *command]
+    taken = run(peak, folder, source=source, output=figures, codes=codes)
+    return taken, Held(**json.loads(figures.read_text()))

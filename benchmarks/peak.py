@@ -18,23 +18,23 @@ import json
 import os
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 _KIB = 1 if sys.platform == "darwin" else 1024
 """Unit of the system's figure, in bytes."""
 
 LOOK_SECONDS = 0.2
-LOOK_LINES = 500
 """How often the processes are looked at. Their peaks so far are noted, so that a look misses little."""
 
 
 def main(command: list[str]) -> int:
     """Run, read, print; return the exit code."""
-    records = states = largest = held = 0
-    looked = time.monotonic()
+    records = states = largest = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=2**16) as process:
         assert process.stdout is not None
+        looks = _Looks(process.pid)
+        looks.start()
         for line in process.stdout:
             kind = json.loads(line).get("type", "STATE")  # a target writes its bare value
             if kind == "RECORD":
@@ -42,13 +42,11 @@ def main(command: list[str]) -> int:
             elif kind == "STATE":
                 states += 1
                 largest = max(largest, len(line))
-            if records % LOOK_LINES == 0 and time.monotonic() - looked > LOOK_SECONDS:
-                looked = time.monotonic()
-                held = max(held, sum(map(_peak, _family(process.pid))))
+        looks.end()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     figures = {
-        "peak": max(held, usage.ru_maxrss * _KIB),
+        "peak": max(looks.held, usage.ru_maxrss * _KIB),
         "largest": usage.ru_maxrss * _KIB,
         "records": records,
         "states": states,
@@ -56,6 +54,26 @@ def main(command: list[str]) -> int:
     }
     print(json.dumps(figures))
     return process.returncode
+
+
+class _Looks(threading.Thread):
+    """Looks at a process and all that it has begun, until it is told to end."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.held = 0
+        self._pid = pid
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Look."""
+        while not self._ended.wait(LOOK_SECONDS):
+            self.held = max(self.held, sum(map(_peak, _family(self._pid))))
+
+    def end(self) -> None:
+        """Look no more."""
+        self._ended.set()
+        self.join()
 
 
 def _family(pid: int) -> list[int]:

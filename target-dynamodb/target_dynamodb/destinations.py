@@ -11,6 +11,7 @@ from dynamodb_core import prices, tables
 from dynamodb_core.budgets import Budgets
 from dynamodb_core.cells import own_cells
 from dynamodb_core.errors import ConfigError, Error, TableNotFound
+from dynamodb_core.pace import WritePace
 from dynamodb_core.prices import Purse
 from dynamodb_core.warmth import Warmth
 from dynamodb_core.writer import Writer
@@ -18,7 +19,6 @@ from target_dynamodb import naming
 from target_dynamodb.clearing import Clearing
 from target_dynamodb.keys import check_key, new_key
 from target_dynamodb.making import Making
-from target_dynamodb.pace import Pace
 from target_dynamodb.rehearsal import Rehearsal
 from target_dynamodb.staged_tables import StagedTables
 from target_dynamodb.staging import SERVER_SIDE
@@ -258,7 +258,7 @@ class Destinations:
         warm_up = self._settings.making.for_table(name).warm_up
         if warm_up is not None:
             table = self._warmth.up(table, warm_up)
-        pace = Pace(self._wire, table, self._settings, made=made)
+        pace = WritePace(self._wire, table, self._settings.pace, made=made)
         budgets = pace.budgets(self._log, self._cells(), self._purse)
         self._progress.follow(f"table {name}", budgets.table)
         for index, budget in budgets.indexes.items():
@@ -284,7 +284,7 @@ class Destinations:
     ) -> Destination:
         table = None if found is None else self._ready(stream, name, found)
         if table is not None and mode == "bulk":
-            pace = Pace(self._wire, table, self._settings)
+            pace = WritePace(self._wire, table, self._settings.pace)
             self._clearing.found(table, pace.budgets(self._log, own_cells), None)
         streams: dict[str, Source | None] = {}
         writer = self._staged.open(

@@ -16,12 +16,12 @@ import orjson
 
 from dynamodb_core import numbers, restore, sizes
 from dynamodb_core.errors import DataError
+from dynamodb_core.provenance import DELETED_AT
 from dynamodb_core.shapes import nameable
 from target_dynamodb.attributes import Attributes
 from target_dynamodb.compiled import compiled
 from target_dynamodb.joined import MissingPart
 from target_dynamodb.key_choice import Stream
-from target_dynamodb.kinds import DELETED_AT
 from target_dynamodb.shape import Shape
 from target_dynamodb.stream_options import StreamOptions
 from target_dynamodb.verbatim import Verbatim

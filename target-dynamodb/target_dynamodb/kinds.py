@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from target_dynamodb.source import TYPE_ANNOTATION
+from dynamodb_core.column_schema import TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-DELETED_AT = "_sdc_deleted_at"
-"""The property that says when an item was deleted."""
 
 DECIMAL_FORMATS = ("x-singer.decimal", "singer.decimal")
 _BY_JSON_TYPE = {
@@ -54,7 +51,7 @@ def kind(schema: Mapping[str, Any] | bool) -> Kind:  # noqa: FBT001 - JSON Schem
     alternatives = list(_alternatives(schema))
     base16 = any(part.get("contentEncoding") == "base16" for part in alternatives)
     decimal = any(part.get("format") in DECIMAL_FORMATS for part in alternatives)
-    annotated = schema.get(TYPE_ANNOTATION)
+    annotated = schema.get(TYPE)
     if isinstance(annotated, str):
         return Kind(annotated, base16, decimal, annotated=True)
     types = {found for part in alternatives for found in _types(part)}

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from target_dynamodb.kinds import DELETED_AT
-from target_dynamodb.source import AS_WRITTEN, TABLE_ANNOTATION, TYPE_ANNOTATION
+from dynamodb_core import provenance
+from dynamodb_core.provenance import DELETED_AT
+from target_dynamodb.source import AS_WRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,14 +26,7 @@ if TYPE_CHECKING:
 BEGINNING = b'{"type":"SCHEMA",'
 """Begins every file of ours."""
 
-ITEM_FIELD = "item"
 _REASON = b',"reason":'
-
-_KEY_SCHEMAS: dict[str, dict[str, Any]] = {
-    "S": {"type": ["string"]},
-    "N": {"type": ["number"]},
-    "B": {"type": ["string"], "contentEncoding": "base64"},
-}
 
 
 class _Put(msgspec.Struct):
@@ -85,18 +79,14 @@ def as_written_schema(stream: str, table: Table, source: Source | None) -> bytes
         table: The table that refused them.
         source: The table that the stream came from, if our tap wrote it.
     """
-    names, types = table.key.names, table.key.types
-    properties: dict[str, Any] = {
-        name: {**_KEY_SCHEMAS[type_], TYPE_ANNOTATION: type_}
-        for name, type_ in zip(names, types, strict=True)
-    }
-    field = _item_field(table)
+    properties: dict[str, Any] = provenance.keys(table)
+    field = provenance.item_field(table)
     properties[field] = {"type": ["null", "object"], "additionalProperties": True}
     if DELETED_AT not in properties:
         properties[DELETED_AT] = {"type": ["null", "string"], "format": "date-time"}
     annotation: dict[str, Any] = {
         "name": source.name if source else table.name,
-        "key": [{"name": n, "type": t} for n, t in zip(names, types, strict=True)],
+        "key": provenance.source(table)["key"],
         "item_format": "dynamodb_json",
         "item_field": field,
         "reserved": "",
@@ -104,8 +94,13 @@ def as_written_schema(stream: str, table: Table, source: Source | None) -> bytes
     }
     if source is not None:
         annotation |= {"arn": source.arn, "id": source.id, "region": source.region}
-    said = {"type": "object", "properties": properties, TABLE_ANNOTATION: annotation}
-    message = {"type": "SCHEMA", "stream": stream, "schema": said, "key_properties": list(names)}
+    said = {"type": "object", "properties": properties, provenance.TABLE: annotation}
+    message = {
+        "type": "SCHEMA",
+        "stream": stream,
+        "schema": said,
+        "key_properties": list(table.key.names),
+    }
     return orjson.dumps(message) + b"\n"
 
 
@@ -125,7 +120,7 @@ def as_written(
     if asked.put is not None:
         item = bytes(asked.put.item)
         record = _key_of(item, table)
-        record[_item_field(table)] = orjson.Fragment(item)
+        record[provenance.item_field(table)] = orjson.Fragment(item)
     else:
         assert asked.delete is not None
         record = _key_of(bytes(asked.delete.key), table)
@@ -141,13 +136,6 @@ def _key_of(item: bytes, table: Table) -> dict[str, Any]:
         text = typed[name][type_]
         key[name] = orjson.Fragment(text) if type_ == "N" else text
     return key
-
-
-def _item_field(table: Table) -> str:
-    field = ITEM_FIELD
-    while field in table.key.names:
-        field += "_"
-    return field
 
 
 def _is_text(json: bytes) -> bool:

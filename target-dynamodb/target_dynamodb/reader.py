@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 import time
@@ -14,6 +15,7 @@ from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
 from dynamodb_core.errors import DataError
 from target_dynamodb import exact, intake
+from target_dynamodb.strangers import Strangers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,8 +46,13 @@ class MessageReader(GenericSingerReader[bytes]):
         on_idle: Called again and again while the input is silent.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        log: logging.Logger = logging.getLogger("target-dynamodb"),  # noqa: B008 - the plugin's own
+    ) -> None:
         super().__init__()
+        self._strangers = Strangers(log)
         self.roads: dict[str, Callable[[msgspec.Raw], object]] = {}
         self.alarm = math.inf
         self.on_alarm: Callable[[], None] = self._no_alarm
@@ -89,6 +96,16 @@ class MessageReader(GenericSingerReader[bytes]):
             DataError: A line is no message, or the input ends in the middle of a line.
         """
         counts: Counter[str] = Counter()
+        self._read(file_input, callbacks, counts)
+        self._strangers.conclude()
+        return counts
+
+    def _read(
+        self,
+        file_input: IO[bytes] | None,
+        callbacks: dict[str, Callable[[dict[str, Any]], None]],
+        counts: Counter[str],
+    ) -> None:
         source = intake.Intake(file_input or self.default_input, on_idle=self._idle)
         pieces: list[bytes] = []
         for chunk in source:
@@ -99,12 +116,11 @@ class MessageReader(GenericSingerReader[bytes]):
                 self._take([b"".join(pieces), *lines], callbacks, counts)
                 pieces = [last]
             if self._stopped:
-                return counts
+                return
         rest = b"".join(pieces)
         if rest.strip() and not self._stopped:  # a signal may end the wait for the rest of a line
             self._check_whole(rest)
             self._take([rest], callbacks, counts)
-        return counts
 
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
         """Decode a message; floats become Decimal, integers keep every digit.
@@ -166,13 +182,16 @@ class MessageReader(GenericSingerReader[bytes]):
     ) -> None:
         message = self.deserialize_json(line)
         kind = message.get("type")
-        callback = callbacks.get(kind) if isinstance(kind, str) else None
-        if callback is None:
+        if not isinstance(kind, str) or not kind:
             known = ", ".join(str(getattr(name, "value", name)) for name in callbacks)
-            what = "has no type" if kind is None else f"has the unknown type {kind}"
+            what = "has no type" if kind is None else f"has the type {kind!r}, which is no text"
             raise self._broken(line, what, f"A Singer message is one of {known}")
-        callback(message)
-        counts[str(kind)] += 1
+        callback = callbacks.get(kind)
+        if callback is None:
+            self._strangers.pass_over(kind, self._lines, callbacks)
+        else:
+            callback(message)
+        counts[kind] += 1
 
     def _idle(self) -> bool:
         if not self._stopped:

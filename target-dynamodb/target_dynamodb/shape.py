@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from dynamodb_core.errors import ConfigError, DataError
 from dynamodb_core.pointers import escape
+from dynamodb_core.provenance import DELETED_AT
 from target_dynamodb import casts, joined
-from target_dynamodb.kinds import DELETED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core.errors import DataError
+from dynamodb_core.provenance import TABLE
 from dynamodb_core.table import Key
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from dynamodb_core.table import Table
 
-TABLE_ANNOTATION = "x-dynamodb-table"
-TYPE_ANNOTATION = "x-dynamodb-type"
 AS_WRITTEN = "as_written"
 """In the table's annotation: the records are items that need nothing any more; `letters.py` writes them."""
 
@@ -83,7 +82,7 @@ class Source:
         Raises:
             DataError: The annotation is of a form that this version does not know.
         """
-        said = schema.get(TABLE_ANNOTATION)
+        said = schema.get(TABLE)
         if said is None:
             return None
         try:
@@ -103,7 +102,7 @@ class Source:
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DataError(
-                f"Stream {stream}: {TABLE_ANNOTATION} of its SCHEMA cannot be read ({error!r})",
+                f"Stream {stream}: {TABLE} of its SCHEMA cannot be read ({error!r})",
                 "Use a tap-dynamodb and a target-dynamodb of one version",
             ) from error
         if source.item_format not in FORMATS:
@@ -120,7 +119,7 @@ class Source:
         Args:
             schema: The JSON Schema of its SCHEMA message.
         """
-        said = schema.get(TABLE_ANNOTATION)
+        said = schema.get(TABLE)
         return isinstance(said, dict) and said.get(AS_WRITTEN) is True
 
     def is_same_as(self, table: Table) -> bool:

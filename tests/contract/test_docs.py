@@ -43,6 +43,7 @@ CHECKED += [
     ROOT / "docs" / "records.md",
     ROOT / "docs" / "dead-letters.md",
     ROOT / "docs" / "epochs.md",
+    ROOT / "docs" / "exports.md",
     ROOT / "docs" / "server-side-loads.md",
     ROOT / "docs" / "write-modes.md",
     *sorted((ROOT / "docs" / "recipes").glob("*.md")),

@@ -194,3 +194,53 @@ def test_s3_that_is_away_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(EndpointError, match=r"PutObject of s3://abc/x/a did not reach S3 .*_s3"):
         objects.at("s3://abc/x", nowhere).put("a", b"x")
+
+
+def test_a_place_knows_the_one_above(store: ObjectStore) -> None:
+    store.put("inner/a", b"x")
+    inner = (
+        objects.at(f"{store.location}/inner", AwsSettings())
+        if isinstance(store, Folder)
+        else Bucket("bucket", "some/place/inner", AwsSettings())
+    )
+    above, step = inner.above() or (store, "")
+    assert step == "inner"
+    if isinstance(store, Folder):
+        assert above.location == store.location
+        assert list(above.list()) == [Stored("inner/a", 1)]
+    else:
+        assert above.location == "s3://bucket/some/place"
+
+
+def test_the_top_has_nothing_above(tmp_path: Path, monkeypatch: Any) -> None:
+    assert objects.at("s3://bucket", AwsSettings()).above() is None
+    assert objects.at("/", AwsSettings()).above() is None
+    bucket, step = objects.at("s3://bucket/one", AwsSettings()).above() or (None, "")
+    assert (bucket and bucket.location, step) == ("s3://bucket", "one")
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    folder, step = objects.at(".", AwsSettings()).above() or (None, "")
+    assert (folder and folder.location, step) == (str(tmp_path), "a")
+
+
+def test_only_folders_that_a_prefix_leads_to_are_listed(tmp_path: Path, monkeypatch: Any) -> None:
+    folder = Folder(tmp_path)
+    for key in ("a/b/one", "a/bc/two", "a/c/three", "ab/four", "a.b"):
+        folder.put(key, b"x")
+    walked = []
+
+    def walk(root: Path, _real: Any = os.walk) -> Any:
+        for each in _real(root):
+            walked.append(os.path.relpath(each[0], root))
+            yield each
+
+    monkeypatch.setattr(os, "walk", walk)
+    assert [key for key, _ in folder.list("a/b")] == ["a/b/one", "a/bc/two"]
+    assert sorted(walked) == [".", "a", "a/b", "a/bc"]
+    assert [key for key, _ in folder.list("a")] == [
+        "a.b",
+        "a/b/one",
+        "a/bc/two",
+        "a/c/three",
+        "ab/four",
+    ]

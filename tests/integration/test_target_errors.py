@@ -22,7 +22,8 @@ BAD_INPUT: dict[str, tuple[list[Message | str], str]] = {
     "a line that is no JSON": ([*GOOD, "nonsense\n"], "Line 4 of the input is no JSON"),
     "a line cut off": ([*GOOD, '{"type":"RECORD","stream":"ord'], "cut off in its middle"),
     "a line of another kind": ([*GOOD, "[1]\n"], "is no JSON object"),
-    "an unknown type": ([*GOOD, '{"type":"HELLO"}\n'], "unknown type HELLO"),
+    "a type in small letters": ([*GOOD, '{"type":"record"}\n'], "has the type 'record'"),
+    "a type that is no text": ([*GOOD, '{"type":5}\n'], "has the type 5"),
     "no type": ([*GOOD, '{"stream":"orders"}\n'], "has no type"),
     "a record of nothing": ([*GOOD, '{"type":"RECORD","stream":"orders"}\n'], "has no record"),
     "a record that is no object": (

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demo.compare import Difference, compare
-from demo.values import NUMBERS
+from dynamodb_tools.hard_cases import NUMBERS
 
 if TYPE_CHECKING:
     from demo.wire import Item

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from singer_sdk.singerlib.messages import RecordMessage
 
+from dynamodb_core import column_schema
 from dynamodb_core.converter import Converter
 from dynamodb_core.layouts import Columns, Packed, Typed
 from dynamodb_core.restore import from_packed, from_plain, from_typed
-from tap_dynamodb import column_schema
 from tap_dynamodb.emit import Emitter
 from tap_dynamodb.render import LineRenderer, RecordRenderer
 from tests.engines.scanned import Account, ScannedTable

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynamodb_core import codec
+from dynamodb_core.column_schema import property_schema
 from dynamodb_core.layouts import Columns, Packed, Typed
 from dynamodb_core.table import Key
-from tap_dynamodb.column_schema import property_schema
 from target_dynamodb.encode import Encoder
 from target_dynamodb.source import Source
 from tests.property import strategies as some

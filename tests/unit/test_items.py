@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.compare import compare
-from demo.items import SHAPES, Shape, flat, nested, ordinary, tricky
-from demo.values import CASES, EVERY_TYPE
+from demo.items import SHAPES, Shape, ordinary, tricky
+from dynamodb_tools.hard_cases import CASES, EVERY_TYPE
+from dynamodb_tools.shapes import flat, nested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

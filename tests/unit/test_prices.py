@@ -30,6 +30,13 @@ def test_prices_of_the_configuration_are_undated_and_may_be_given_in_part() -> N
     assert prices == Prices(READ_PER_MILLION, 1.0, "")
 
 
+def test_jobs_have_prices_by_the_gb() -> None:
+    assert (Prices().export_per_gb, Prices().import_per_gb) == (0.10, 0.15)
+    prices = Prices.of({"export_per_gb": 1, "import_per_gb": 2.5})
+    assert (prices.export_per_gb, prices.import_per_gb, prices.dated) == (1.0, 2.5, "")
+    assert prices.unit("read") == Prices().unit("read")
+
+
 def test_a_purse_gives_no_more_than_is_in_it() -> None:
     purse = Purse(1.0, 0.01)
     purse.take(75.0)

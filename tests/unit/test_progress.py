@@ -234,3 +234,12 @@ def test_threads_count_together(clock: Clock) -> None:
 )
 def test_durations_are_said_as_a_person_says_them(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_what_consumes_nothing_says_nothing_of_units() -> None:
+    clock = Clock()
+    progress = Progress("s", whole_items=100, metered=False, clock=clock)
+    clock.now += 10
+    progress.add(items=50, size=1_000_000)
+    assert progress.line() == "s: 50 items, 1.0 MB, 5 items/s, about 10 s left"
+    assert progress.summary() == "s: 50 items, 1.0 MB in 10 s, 5 items/s"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from dynamodb_core.column_schema import TYPE, column_types, property_schema, reserved_schema
 from dynamodb_core.errors import ConfigError
 from dynamodb_core.settings import AwsSettings
 from dynamodb_core.table import Key, Table
-from tap_dynamodb.column_schema import TYPE, column_types, property_schema, reserved_schema
 from tap_dynamodb.discovery import (
     TABLE,
     reattach,

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from dynamodb_core.column_schema import TYPE, property_schema
 from dynamodb_core.errors import ConfigError
 from dynamodb_core.settings import AwsSettings
 from dynamodb_core.table import Key, Table
-from tap_dynamodb.column_schema import TYPE, property_schema
 from tap_dynamodb.discovery import sampled_schema, stream_schema
 from tap_dynamodb.sampled import Seen
 from tap_dynamodb.settings import Settings

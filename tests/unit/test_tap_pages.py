@@ -13,6 +13,7 @@ import pytest
 
 from dynamodb_core import layouts
 from dynamodb_core.capacity import Budget
+from dynamodb_core.change import Change
 from dynamodb_core.converter import Converter
 from dynamodb_core.errors import ConfigError, ServiceError
 from dynamodb_core.expired import Expiry
@@ -207,3 +208,36 @@ def test_a_refused_read_is_about_the_configuration() -> None:
         pytest.raises(ConfigError, match="DynamoDB refuses to read table t"),
     ):
         list(one(Part(0)))
+
+
+def test_changes_go_to_the_stream_of_their_item_and_deletions_where_it_may_have_been() -> None:
+    whole = Change(orjson.dumps(ITEMS[0]), b'{"id":{"S":"u1"}}', 1)
+    known = Change(None, b'{"id":{"S":"o1"}}', 2, old=orjson.dumps(ITEMS[1]))
+    unknown = Change(None, b'{"id":{"S":"u9"}}', 3)
+    pages = PageConverter(
+        {name: records(name) for name in ("users", "odd", "own")},
+        Entities.of(RULES, "own"),
+        keys={"id": "S"},
+    )
+    page = pickle.loads(pickle.dumps(pages)).changes([whole, known, unknown])
+    ids = {name: [each["id"] for each in part.records] for name, part in page.parts.items()}
+    assert ids == {"users": ["u1", "u9"], "odd": ["o1", "u9"], "own": ["u9"]}
+
+
+def test_changes_of_rules_about_keys_alone_go_to_one_stream() -> None:
+    pages = PageConverter(
+        {name: lines(name) for name in ("users", "own")},
+        Entities.of(RULES[:1], "own"),
+        keys={"id": "S"},
+    )
+    page = pages.changes([Change(None, b'{"id":{"S":"u9"}}', 3)])
+    assert {name: part.count for name, part in page.parts.items()} == {"users": 1, "own": 0}
+
+
+def test_items_that_have_expired_are_left_out_of_changes_and_deletions_are_not() -> None:
+    pages = PageConverter(
+        {"own": lines("own")}, Entities.of([], "own"), Expiry("gone", now=now), keys={"id": "S"}
+    )
+    gone, alive = (Change(orjson.dumps(item), None, 1) for item in ITEMS[2:])
+    page = pages.changes([gone, alive, Change(None, b'{"id":{"S":"x"}}', 2)])
+    assert (page.expired, page.parts["own"].count) == (1, 2)

@@ -81,7 +81,7 @@ def test_what_is_given_is_taken() -> None:
         "prices": {"read_per_million": 0.25},
         "table_options": {"a": {"index": "by_date"}},
     }
-    assert {*given, "segment_range", "read_capacity_percent"} == set(OWN)
+    assert {*given, "segment_range", "read_capacity_percent", "source", "export"} == set(OWN)
     settings = Settings.from_config(given)
     for name, value in given.items():
         assert getattr(settings, name) == (tuple(value) if isinstance(value, list) else value)

@@ -72,7 +72,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
         return lookups.Lookups(look, what, clock=clock, start=start)
 
-    monkeypatch.setattr("target_dynamodb.pace.Lookups", at_once)
+    monkeypatch.setattr("dynamodb_core.pace.Lookups", at_once)
     return clock
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import signal
 import threading
@@ -15,6 +16,7 @@ import pytest
 from dynamodb_core.errors import DataError
 from target_dynamodb import intake
 from target_dynamodb.reader import MessageReader, parts
+from target_dynamodb.strangers import MOST_TYPES
 from tests.engines.scripted import Clock
 
 RECORD = b'{"type":"RECORD","stream":"s","record":{"id":1}}\n'
@@ -72,8 +74,12 @@ def test_what_a_road_cannot_decode_goes_to_the_callback() -> None:
         (b"nonsense\n", "Line 1 of the input is no JSON"),
         (RECORD + b"[]\n", "Line 2 of the input is no JSON object"),
         (RECORD + RECORD[:20], "Line 2 of the input is cut off in its middle"),
-        (b'{"type":"HELLO"}\n', "has the unknown type HELLO"),
-        (b'{"type":5}\n', "has the unknown type 5"),
+        (b'{"type":5}\n', "has the type 5, which is no text"),
+        (b'{"type":""}\n', "has the type '', which is no text"),
+        (b'{"type":["RECORD"]}\n', "has the type ['RECORD'], which is no text"),
+        (b'{"type":null,"stream":"s"}\n', "has no type"),
+        (b'{"type":"record"}\n', "Line 1 of the input has the type 'record', which Singer writes"),
+        (RECORD + b'{"type":" State"}\n', "Line 2 of the input has the type ' State'"),
         (b'{"a":1}\n', "has no type"),
         (b'{"type":"STATE","value":"\xff"}\n', "is no JSON"),
         (b'{"type":"STATE","value":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "is no JSON"),
@@ -84,6 +90,46 @@ def test_a_line_that_is_no_message_is_one_clear_error(line: bytes, words: str) -
         read(line)
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+HELLO = b'{"type":"HELLO","stream":"s","record":{"id":2}}\n'
+
+
+def test_messages_of_unknown_types_are_passed_over_and_named_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    messages: list[dict[str, Any]] = []
+    reader = MessageReader()
+    taken: list[bytes] = []
+    reader.roads["s"] = lambda record: taken.append(bytes(record))
+    state, bye = b'{"type":"STATE","value":1}\n', b'{"type":"BYE","a":[NaN]}\n'
+    data = io.BytesIO(HELLO + RECORD + HELLO + bye + state + HELLO)
+    counts = reader.process_lines(data, {"RECORD": messages.append, "STATE": messages.append})
+    assert taken == [b'{"id":1}']
+    assert messages == [{"type": "STATE", "value": 1}]
+    assert counts == {"RECORD": 1, "STATE": 1, "HELLO": 3, "BYE": 1}
+    warned = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert [line.partition(",")[0] for line in warned] == [
+        "Line 1 of the input is a message of the type HELLO",
+        "Line 4 of the input is a message of the type BYE",
+    ]
+    assert caplog.messages[-1] == "Messages that were passed over: 3 of type HELLO, 1 of type BYE"
+
+
+def test_types_without_end_are_not_kept_in_mind(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    lines = [b'{"type":"%d%s"}' % (n, b"x" * 1000) for n in range(1000)]
+    assert read(b"\n".join(lines)) == []
+    assert len(caplog.messages) == MOST_TYPES + 2
+    assert all(len(line) < 300 for line in caplog.messages[:-1])
+    assert caplog.messages[-1].endswith(f"{1000 - MOST_TYPES} of type other types")
+
+
+def test_nothing_is_said_where_all_is_known(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    read(RECORD)
+    assert not caplog.messages
 
 
 def test_a_long_line_over_many_chunks_is_read_once() -> None:
