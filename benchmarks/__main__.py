@@ -41,7 +41,7 @@ WHOLE = Scale(
     batch_pages=80,
     whole_pages=480,  # three million items
     compared_pages={"flat": (200, 32), "nested": (200, 24)},
-    compared_memory_pages=((33, 162, 808), (16, 33, 97)),  # 0.2, 1 and 5 million items; up to 0.6
+    compared_memory_pages=((16, 162, 808), (16, 32, 64)),  # 0.1, 1 and 5 million items; up to 0.4
     compared_methods_pages=(808, 162),
     exports_pages={"flat": (160, 16, 4), "nested": (160, 16, 4)},
 )

@@ -109,7 +109,7 @@ class Slope:
         Args:
             clock: `cpu` or `wall`.
         """
-        return statistics.median(getattr(each, clock) for each in self.each)
+        return float(statistics.median(getattr(each, clock) for each in self.each))
 
 
 def speed(bench: Bench) -> Table:

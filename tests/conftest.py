@@ -9,6 +9,7 @@ guard.fence_sockets()
 
 import fcntl
 import itertools
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,16 @@ settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Undo what a command that runs in this process does to the log, for the tests that follow."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import orjson
 from isal import igzip
@@ -18,9 +19,10 @@ CHUNK_BYTES = 1 << 18
 
 def main(folder: Path) -> None:
     """Read all files of a folder."""
+    inflate: Any = igzip.open
     out, loads, items = sys.stdout.buffer, orjson.loads, 0
     for path in sorted(folder.glob("*.gz")):
-        with igzip.open(path, "rb") as file:
+        with inflate(path, "rb") as file:
             rest = b""
             while data := file.read(CHUNK_BYTES):
                 *lines, rest = (rest + data).split(b"\n")

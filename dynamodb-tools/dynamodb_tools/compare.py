@@ -24,7 +24,7 @@ from dynamodb_tools.canonical import Canon
 from dynamodb_tools.checkpoint import WorkFolder, digest
 from dynamodb_tools.join import Counts as Joined
 from dynamodb_tools.join import join
-from dynamodb_tools.preparing import announce, refuse, require_affordable
+from dynamodb_tools.preparing import announce, refuse, refuse_of_exports, require_affordable
 from dynamodb_tools.reading import Reading
 from dynamodb_tools.report import Counts, Report, Scope, Shown, SideReport
 from dynamodb_tools.sides import How, share_processes
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from dynamodb_tools.differences_file import DifferencesFile
     from dynamodb_tools.join import Found
     from dynamodb_tools.reading import Half
-    from dynamodb_tools.sides import TableSide
+    from dynamodb_tools.sides import Readable
     from dynamodb_tools.stopping import Signals
     from dynamodb_tools.verify import Outcome
 
@@ -120,15 +120,15 @@ class Comparing:
 
     def compare(
         self,
-        a: TableSide,
-        b: TableSide,
+        a: Readable,
+        b: Readable,
         file: DifferencesFile | None,
         tell: Callable[[Shown], None],
     ) -> Report:
         """Compare B with A.
 
         Args:
-            a: The table that is as both ought to be.
+            a: The table or export that is as both ought to be.
             b: The other one.
             file: Takes all differences.
             tell: Takes the first ones.
@@ -141,6 +141,8 @@ class Comparing:
         """
         began = time.monotonic()
         refuse(a, b)
+        filtered = self.how.filter is not None
+        refuse_of_exports(a, b, self.scope, filtered=filtered, to_file=file is not None)
         for side in (a, b):
             side.look_up_pace()
         with self._folder(a, b) as folder:
@@ -162,7 +164,7 @@ class Comparing:
         return Report(one, other, self.scope, counts, time.monotonic() - began, first)
 
     @contextmanager
-    def _folder(self, a: TableSide, b: TableSide) -> Iterator[WorkFolder]:
+    def _folder(self, a: Readable, b: Readable) -> Iterator[WorkFolder]:
         """Open the work folder, which is gone when the work is done, and stays when it is not."""
         scope = self.scope
         what = {
@@ -190,7 +192,7 @@ class Comparing:
             raise
         folder.remove()
 
-    def _read(self, a: TableSide, b: TableSide, reading: Reading, folder: WorkFolder) -> None:
+    def _read(self, a: Readable, b: Readable, reading: Reading, folder: WorkFolder) -> None:
         """Read what is left of both sides."""
         sides = (a, b)
         left = [half.places for half in reading.halves]
@@ -227,13 +229,13 @@ class Comparing:
 
         return look
 
-    def _canon(self, side: TableSide) -> Canon:
+    def _canon(self, side: Readable) -> Canon:
         scope = self.scope
         return Canon(side.key, frozenset(scope.ignore), scope.keys_only, scope.sample)
 
     def _outcomes(
         self,
-        sides: tuple[TableSide, TableSide],
+        sides: tuple[Readable, Readable],
         found: Iterator[Found],
         scratch: Path,
         look: Callable[[], None],
@@ -241,7 +243,7 @@ class Comparing:
         to_file: bool,
     ) -> Iterator[Outcome]:
         """Look differences up again, as far as somebody wants to know."""
-        a, b = (partial(side.fetch, idle=look) for side in sides)
+        a, b = (partial(side.fetch, idle=look) if side.can_fetch else None for side in sides)
         canon, since = self._canon(sides[0]), self.scope.since
         if since is None and self.how.filter is not None:
             since = 0.0  # what a filter left out on one side may be there all the same
@@ -261,6 +263,8 @@ class Comparing:
         def wanted(each: Found) -> bool:
             if to_file:
                 return each.kind != "respelled" or self.spelling
+            if a is None or b is None:
+                return False  # what differs can only be said of two items
             names = each.kind == "differs" or (each.kind == "respelled" and self.spelling)
             return names and next(looked_up) < self.show
 

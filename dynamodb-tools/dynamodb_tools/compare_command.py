@@ -75,6 +75,17 @@ PROPERTIES: Properties = {
         "description": "Attributes that do not count, for example updated_at,version.",
     },
     "filter": {**FILTER_SCHEMA, "type": ["object", "null"]},
+    "key_properties": {
+        "type": "array",
+        "items": {"type": "string", "minLength": 1},
+        "maxItems": 2,
+        "default": [],
+        "title": "Key properties",
+        "description": (
+            "The key attributes, for example pk,sk, where neither A nor B is a table: an export does not name "
+            "them."
+        ),
+    },
     "since": {
         "type": ["number", "null"],
         "minimum": 0,
@@ -182,6 +193,8 @@ def compare(context: click.Context, /, table_a: str, table_b: str, **given: Any)
     A and B are names or ARNs. A may be a pattern (orders-*), or several names with commas between; {table}
     in B stands for the name of A's table. Every pair is compared, one after the other.
 
+    Either may be an export: s3://bucket/prefix, a folder (with a slash), or an export's ARN.
+
     The exit code is 0 where the tables are the same, 1 where there are differences, and 2 where that could
     not be said.
     """
@@ -240,11 +253,11 @@ def _run(table_a: str, table_b: str, config: Config, signals: Signals) -> int:
 
 
 def _compare(pair: Pair, comparing: Comparing, config: Config, file: DifferencesFile | None) -> int:
-    """Compare two tables, say what has come out, and return the exit code."""
-    from dynamodb_tools.sides import TableSide  # noqa: PLC0415
+    """Compare two sides, say what has come out, and return the exit code."""
+    from dynamodb_tools.opening import opened  # noqa: PLC0415
 
     aws = [aws_of(config, side) for side in ("a", "b")]  # both, before either is asked
-    a, b = (TableSide.open(each, its, comparing.how) for each, its in zip(pair, aws, strict=True))
+    a, b = opened(pair, aws, comparing.how, config["key_properties"])
     as_text = config["format"] == "text"
 
     def tell(found: report.Shown) -> None:

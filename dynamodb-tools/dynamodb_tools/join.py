@@ -6,7 +6,7 @@ buckets of its own, by the next level of the keys' hash. Memory is bounded whate
 key in common, and with all items in one partition.
 
 A side may hold a key twice, since a page was read again after an interruption, or its item was written anew
-while the table was read: the last row counts.
+while the table was read: the last row counts. Where that says that the item was deleted, there is none.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dynamodb_core.buckets import AGAIN, BUFFERED_BYTES, Buckets
 from dynamodb_core.spool import saying
-from dynamodb_tools.rows import CONTENT_BYTES, Row, bucket_of, deal, pack, put_into
+from dynamodb_tools.rows import CONTENT_BYTES, DELETED, Row, bucket_of, deal, pack, put_into
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,7 +126,7 @@ class _Join:
             theirs = _Rows(b.read(number), self._look)
             most = self._held_bytes if level < DEEPEST else None
             if mine.load(most) and theirs.load(None if most is None else most - mine.held):
-                yield from self._met(mine.kept, theirs.kept)
+                yield from self._met(_living(mine.kept), _living(theirs.kept))
             else:
                 yield from self._dealt_out(mine, theirs, a.fan_out, level + 1)
 
@@ -195,7 +195,8 @@ class _Rows:
     def deal_out(self, buckets: Buckets, level: int) -> None:
         """Deal all rows out, and seal the buckets; none is in memory then."""
         for key, content in self.kept.items():
-            packed = pack([Row(key, content[:CONTENT_BYTES], content[CONTENT_BYTES:])])
+            at = 0 if content == DELETED else CONTENT_BYTES
+            packed = pack([Row(key, content[:at], content[at:])])
             buckets.add(bucket_of(key, level, buckets.fan_out), packed)
         self.kept.clear()
         for block in self._blocks:
@@ -203,6 +204,13 @@ class _Rows:
             for number, packed in deal(block, level, buckets.fan_out):
                 buckets.add(number, packed)
         buckets.seal()
+
+
+def _living(kept: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return rows without those of items that were deleted."""
+    if DELETED not in kept.values():
+        return kept
+    return {key: content for key, content in kept.items() if content != DELETED}
 
 
 def kind_of(a: bytes | None, b: bytes | None) -> Kind:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core.errors import ConfigError, ServiceError
 from dynamodb_core.paging import Paging
 from dynamodb_core.scan import read_part
+from dynamodb_tools.rows import DELETED, Row, bucket_of, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from dynamodb_core.capacity import Budget
+    from dynamodb_core.change import Change
     from dynamodb_core.parts import Block, Part
     from dynamodb_core.plan import ReadPlan
     from dynamodb_core.wire import Wire
@@ -46,6 +49,35 @@ class Rows:
         """Return the rows of a page."""
         with _computing:
             return self._canon.packed(items, self._fan_out)
+
+
+class ChangeRows:
+    """Makes rows of a page of changes: of an item that was deleted one that says so. It can be pickled.
+
+    Args:
+        canon: Makes a row of an item.
+        fan_out: How many buckets there are.
+    """
+
+    def __init__(self, canon: Canon, fan_out: int) -> None:
+        self._canon = canon
+        self._keys = replace(canon, keys_only=True)
+        self._fan_out = fan_out
+
+    def __call__(self, changes: Sequence[Change]) -> Packed:
+        """Return the rows of a page, in which a key is once.
+
+        Raises:
+            DataError: A deletion names no key, or an item lacks it.
+        """
+        with _computing:
+            written = [change.item for change in changes if change.item is not None]
+            deleted = [change.keys or b"{}" for change in changes if change.item is None]
+            packed = self._canon.packed(written, self._fan_out)
+            for row in self._keys.rows(deleted):
+                told = pack([Row(row.key, b"", DELETED)])
+                packed.append((bucket_of(row.key, 0, self._fan_out), told))
+            return packed
 
 
 class RowReader:

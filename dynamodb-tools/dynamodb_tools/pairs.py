@@ -30,13 +30,18 @@ def pairs(a: str, b: str, names: Callable[[], Iterable[str]]) -> list[Pair]:
     """Return the pairs of tables that are compared.
 
     Args:
-        a: A name or ARN, a pattern, or several of these with commas between.
-        b: A name or ARN; `{table}` in it stands for the name of the table of A.
+        a: A name or ARN, a pattern, or several of these with commas between; or an export.
+        b: A name or ARN, or an export; `{table}` in it stands for the name of the table of A.
         names: Lists the tables of A's account; called where there is a pattern.
 
     Raises:
-        ConfigError: Nothing matches, or several tables would be compared with one.
+        ConfigError: Nothing matches, or several tables would be compared with one; or an export of A is to
+            give B its name.
     """
+    if is_export(a.strip()):
+        if TABLE in b or not b.strip():
+            raise ConfigError(f"A is an export, and B is {b or 'empty'}", "Name B itself")
+        return [Pair(a.strip(), b.strip())]
     chosen = [text.strip() for text in a.split(",") if text.strip()]
     patterns = [text for text in chosen if is_pattern(text)]
     found = {text: text for text in chosen if text not in patterns}
@@ -56,6 +61,13 @@ def pairs(a: str, b: str, names: Callable[[], Iterable[str]]) -> list[Pair]:
             f"Write {TABLE} in B where the name of the table of A belongs, for example {TABLE}_copy",
         )
     return made
+
+
+def is_export(text: str) -> bool:
+    """Return whether a text names an export or a folder rather than a table."""
+    if ":table/" in text:  # an ARN, or several names with one among them
+        return text.startswith("arn:") and "/export/" in text
+    return "/" in text
 
 
 def is_pattern(text: str) -> bool:

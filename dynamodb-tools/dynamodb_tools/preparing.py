@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dynamodb_core.places import Places
     from dynamodb_core.prices import Prices
     from dynamodb_tools.report import Scope
-    from dynamodb_tools.sides import TableSide
+    from dynamodb_tools.sides import Readable
 
 ROW_BYTES = 70
 """About what an item takes on disk."""
@@ -26,18 +26,20 @@ ROW_BYTES = 70
 log = logging.getLogger("dynamodb-tools")
 
 
-def refuse(a: TableSide, b: TableSide) -> None:
-    """Refuse tables that cannot be compared.
+def refuse(a: Readable, b: Readable) -> None:
+    """Refuse sides that cannot be compared.
 
     Args:
         a: The one.
         b: The other.
 
     Raises:
-        ConfigError: They are one table, have other keys, or cannot be read now.
+        ConfigError: They are one table or one export, have other keys, or cannot be read now.
     """
-    one = a.place["arn"] == b.place["arn"] and a.identity == b.identity
-    if one and (a.identity or a.place == b.place):
+    one = a.place.get("arn") == b.place.get("arn") and a.identity == b.identity
+    if one and "location" in a.place and a.place == b.place:
+        raise ConfigError(f"A and B are the same: {a.what}", "Name two of them")
+    if one and "arn" in a.place and (a.identity or a.place == b.place):
         raise ConfigError(
             f"A and B are the same table, {a.table.name}",
             "Name two tables, or give one of them another region or account: --b aws_region=…",
@@ -48,7 +50,7 @@ def refuse(a: TableSide, b: TableSide) -> None:
             "Tables can be compared whose keys have the same names and types",
         )
     for side in (a, b):
-        if not side.table.active:
+        if side.can_fetch and not side.table.active:
             raise ConfigError(
                 f"{side.what[:1].upper()}{side.what[1:]} cannot be read: it is "
                 f"{side.table.description.get('TableStatus')}",
@@ -56,8 +58,41 @@ def refuse(a: TableSide, b: TableSide) -> None:
             )
 
 
+def refuse_of_exports(
+    a: Readable, b: Readable, scope: Scope, *, filtered: bool, to_file: bool
+) -> None:
+    """Refuse what cannot be said of exports.
+
+    Args:
+        a: The one side.
+        b: The other.
+        scope: What of the items is compared.
+        filtered: Whether items must meet a filter.
+        to_file: Whether differences go to a file.
+
+    Raises:
+        ConfigError: It is asked for.
+    """
+    if a.can_fetch and b.can_fetch:
+        return
+    if filtered:
+        raise ConfigError(
+            "filter is set, and DynamoDB does not filter exports",
+            "Leave it out; --ignore and --sample work",
+        )
+    if to_file and not a.can_fetch:
+        raise ConfigError(
+            f"output wants the items of A, which cannot be looked up by their keys in {a.what}",
+            "Load the export into a table and compare that one, or compare without --output",
+        )
+    if scope.since is not None and not b.can_fetch and not a.can_fetch:
+        raise ConfigError(
+            "since is set, and neither A nor B is a table: exports do not change", "Leave it out"
+        )
+
+
 def require_affordable(
-    sides: Sequence[TableSide], left: Sequence[Places], most: float, prices: Prices
+    sides: Sequence[Readable], left: Sequence[Places], most: float, prices: Prices
 ) -> None:
     """Refuse a comparison that would cost too much; nothing was paid for yet.
 
@@ -82,7 +117,7 @@ def require_affordable(
     log.info("%s", estimate(costs, most, prices))
 
 
-def announce(sides: Sequence[TableSide], left: Sequence[Places], scope: Scope, root: Path) -> None:
+def announce(sides: Sequence[Readable], left: Sequence[Places], scope: Scope, root: Path) -> None:
     """Say what is going to be read, how fast and by whom, and how much room it takes.
 
     Args:
@@ -94,12 +129,13 @@ def announce(sides: Sequence[TableSide], left: Sequence[Places], scope: Scope, r
     for letter, side, places in zip("AB", sides, left, strict=True):
         if not places.complete:
             log.info(
-                "Reading %s: %s, about %s items: %s of %s segments by %s workers in %s, %s",
+                "Reading %s: %s, about %s items: %s of %s %s by %s workers in %s, %s",
                 letter,
                 side.what,
                 f"{side.table.item_count:,}",
                 places.left,
                 places.segments,
+                side.parts_name,
                 side.how.workers_chosen,
                 _processes(side.processes),
                 side.pace,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 CONTENT_BYTES, SPELLING_BYTES = 16, 8
 """Bytes of the digests."""
 
+DELETED = b"\xff" * SPELLING_BYTES
+"""Stands for the spelling of a row without content: the item was deleted. No other row has one without the other."""
+
 ALL = 100.0
 """Percent."""
 

@@ -84,8 +84,62 @@ class Side(Protocol):
 
     def fetch(
         self, keys: Sequence[bytes], *, idle: Callable[[], object] = lambda: None
-    ) -> dict[bytes, Item | None]:
+    ) -> Mapping[bytes, Item | None]:
         """Return items as they are now, by their keys."""
+        ...
+
+
+class Readable(Side, Protocol):
+    """A side as a comparison uses it."""
+
+    how: How
+    processes: int
+    """Worker processes that read it; with none it is read by threads of this process."""
+
+    @property
+    def table(self) -> Table:
+        """What is known of the table, or of the one that was exported."""
+        ...
+
+    @property
+    def parts_name(self) -> str:
+        """What its parts are called."""
+        ...
+
+    @property
+    def pace(self) -> str:
+        """How fast it is read, in words."""
+        ...
+
+    @property
+    def budget(self) -> Budget | None:
+        """What reading it may consume; None where it consumes nothing."""
+        ...
+
+    @property
+    def can_fetch(self) -> bool:
+        """Whether `fetch` finds items."""
+        ...
+
+    @property
+    def fetched_units(self) -> float:
+        """Capacity units that `fetch` has cost."""
+        ...
+
+    def look_up_pace(self) -> None:
+        """Find out how fast it may be read."""
+        ...
+
+    def begin(self, *, processes: int, purse: Purse | None) -> None:
+        """Decide who reads it, and what pays for it."""
+        ...
+
+    def size_ahead(self, places: Places) -> int:
+        """Return how many bytes there are about to come."""
+        ...
+
+    def byte_rate(self) -> float | None:
+        """Return how many bytes a second may be read; None where that is not limited."""
         ...
 
 
@@ -118,6 +172,9 @@ class How:
 class TableSide:
     """A table.
 
+    Attributes:
+        processes: Worker processes that read it; with none it is read by threads of this process.
+
     Args:
         reference: Its name or ARN.
         table: As DescribeTable says.
@@ -125,6 +182,9 @@ class TableSide:
         how: How it is read.
         endpoint: Where it is reached, if that is not AWS.
     """
+
+    can_fetch = True
+    parts_name = "segments"
 
     def __init__(
         self, reference: str, table: Table, wire: Wire, how: How, *, endpoint: str = ""
@@ -137,7 +197,6 @@ class TableSide:
         self.what = f"table {table.name}" + (f" in {table.region}" if table.region else "")
         self.how = how
         self.processes = 0
-        """Worker processes that read it; with none it is read by threads of this process."""
         self.wire = wire
         self._pace = ReadPace(wire, reference, table, how.pace)
         self._fetcher: Fetcher | None = None
@@ -297,7 +356,7 @@ class TableSide:
         return self._fetcher.units if self._fetcher else 0.0
 
 
-def share_processes(sides: Sequence[TableSide], left: Sequence[Places]) -> list[int]:
+def share_processes(sides: Sequence[Readable], left: Sequence[Places]) -> list[int]:
     """Return how many worker processes read each side; 0 where threads of this process do.
 
     Args:
@@ -325,6 +384,6 @@ def share_processes(sides: Sequence[TableSide], left: Sequence[Places]) -> list[
     ]
 
 
-def _is_fast(side: TableSide) -> bool:
+def _is_fast(side: Readable) -> bool:
     rate = side.byte_rate()
     return rate is None or rate >= PROCESS_RATE

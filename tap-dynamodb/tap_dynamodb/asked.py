@@ -1,92 +1,42 @@
-"""The exports that a run asks DynamoDB for, or goes on with: one table's, until they can be read.
-
-A table's state holds `export`: a list of one object,
-
-    {"table_id": "…", "until": "2026-11-21T12:00:00+00:00",
-     "asked": ["arn:aws:dynamodb:…:table/orders/export/0176…"]}
-
-`until` is the moment up to which everything was read: the next window begins there. `asked` names the
-exports that are under way, or are being read; it is out before the waiting begins. Both change when all
-tables of a run have been read, so that a run that is started again reads the same exports on.
-"""
+"""The exports that a run asks DynamoDB for, or goes on with: one table's, until they can be read."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core import objects
 from dynamodb_core.errors import ConfigError, ServiceError, StateError
-from dynamodb_core.exports import asking
+from dynamodb_core.exports import asking, made
 from dynamodb_core.exports.asking import Ask, Destination
 from dynamodb_core.exports.chain import stages
 from dynamodb_core.exports.finding import find
 from dynamodb_core.exports.kinds import said
 from dynamodb_core.exports.recovery import recovery
-from dynamodb_core.exports.windows import LEAST, windows
+from dynamodb_core.exports.windows import LEAST, Window, windows
+from dynamodb_core.prices import Prices
 from dynamodb_core.progress import duration
 from tap_dynamodb.bookmarks import START_OVER, identify
+from tap_dynamodb.export_bookmark import STATE_KEY, Bookmark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
+    from datetime import datetime
 
-    from dynamodb_core.exports.asking import Seen
     from dynamodb_core.exports.chain import Stage
     from dynamodb_core.exports.kinds import Export
+    from dynamodb_core.exports.made import Seen
+    from dynamodb_core.prices import Purse
     from dynamodb_core.wire import Wire
     from tap_dynamodb.settings import Settings
     from tap_dynamodb.sources import Source
 
-STATE_KEY = "export"
+GB = 1e9
+"""What DynamoDB bills exports by, in bytes."""
 
 log = logging.getLogger("tap-dynamodb")
-
-
-@dataclass(frozen=True)
-class Bookmark:
-    """What a table's state says of the exports that were asked for.
-
-    Attributes:
-        table_id: Which table they are of: `bookmarks.identify`.
-        until: Up to where everything was read; None where nothing was.
-        asked: The ARNs of those that are under way, or are being read.
-    """
-
-    table_id: str
-    until: datetime | None = None
-    asked: tuple[str, ...] = ()
-
-    @classmethod
-    def load(cls, state: Mapping[str, Any], source: Source) -> Bookmark:
-        """Read it from a stream's state.
-
-        Args:
-            state: The state.
-            source: The table.
-
-        Raises:
-            StateError: It cannot be read.
-        """
-        entries = state.get(STATE_KEY) or []
-        if not entries:
-            return cls(identify(source.table))
-        try:
-            [entry] = entries
-            until = _moment(entry["until"]) if "until" in entry else None
-            return cls(str(entry["table_id"]), until, tuple(map(str, entry.get("asked", ()))))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise StateError(
-                f"The state of table {source.table.name} cannot be read: {error!r}", START_OVER
-            ) from error
-
-    def dump(self) -> list[dict[str, Any]]:
-        """Return the value for the stream's state."""
-        until = {"until": self.until.isoformat()} if self.until else {}
-        asked = {"asked": list(self.asked)} if self.asked else {}
-        return [{"table_id": self.table_id, **until, **asked}]
 
 
 class AskedExports:
@@ -98,9 +48,10 @@ class AskedExports:
     Args:
         source: The table, as DynamoDB describes it.
         settings: The table's own; they ask for a trigger.
+        purse: What pays for full exports, whose price is known before; None where nobody counts.
     """
 
-    def __init__(self, source: Source, settings: Settings) -> None:
+    def __init__(self, source: Source, settings: Settings, purse: Purse | None = None) -> None:
         exporting = settings.exporting
         assert exporting
         assert exporting.trigger
@@ -117,6 +68,7 @@ class AskedExports:
             exporting.view,
         )
         self._verify = exporting.verify
+        self._purse = purse and purse.at(Prices.of(settings.prices).export_per_gb)
         self.begun = False
         self._seen: tuple[Seen, ...] = ()
         self._bookmark = Bookmark("")
@@ -131,12 +83,14 @@ class AskedExports:
             make: Whether exports may be made; else only whether they could be is looked at.
 
         Raises:
-            ConfigError: The table has no point-in-time recovery.
+            ConfigError: The table has no point-in-time recovery, or there is no such bucket.
+            AccessError: The bucket may not be read, or exports may not be asked for.
             StateError: What changed since the last window cannot be exported any more.
         """
         bookmark = self._bookmark = self._load(state)
         seen = self._go_on(wire, bookmark)
         if seen is None and make:
+            self._look_into_the_bucket()
             window = self._windows and bookmark.until is not None
             seen = self._ask_windows(wire) if window else self._ask_full(wire)
             asked = tuple(each.arn for each in seen)
@@ -164,7 +118,7 @@ class AskedExports:
         """
         exports = []
         for seen in self._seen:
-            done = asking.wait(
+            done = made.wait(
                 wire,
                 seen,
                 self._source.table.name,
@@ -218,9 +172,9 @@ class AskedExports:
         found = []
         for arn in bookmark.asked:
             try:
-                seen = asking.look(wire, arn)
+                seen = made.look(wire, arn)
             except ServiceError as error:
-                if error.code != asking.NOT_FOUND:
+                if error.code != made.NOT_FOUND:
                     raise
                 log.warning("%s is not there any more: it is asked for anew", arn)
                 return None
@@ -270,6 +224,8 @@ class AskedExports:
                 found,
             )
             return found
+        if self._purse is not None and not isinstance(ask.what, Window):
+            self._purse.take(ask.table.size_bytes / GB)
         seen = asking.begin(wire, ask, failed)
         log.info(
             "Table %s (%.1f MB): DynamoDB was asked for %s, to %s; it bills exports by their size",
@@ -279,6 +235,11 @@ class AskedExports:
             self._to.location,
         )
         return seen._replace(what=seen.what or ask.what)
+
+    def _look_into_the_bucket(self) -> None:
+        """Refuse a bucket that cannot be read, before an export to it is paid for."""
+        place = objects.at(self._to.location, self._settings.aws)
+        next(iter(place.list("AWSDynamoDB/")), None)
 
     def _found(self, seen: Seen) -> Export:
         """Return an export that is done, as it lies in its bucket."""
@@ -293,13 +254,6 @@ class AskedExports:
         [export] = found
         log.info("Found %s: %s files, %s", export, f"{len(export.files):,}", export.format)
         return export
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("until")
-    return moment
 
 
 def _say_what_is_left_out(export: Export, why: str) -> None:

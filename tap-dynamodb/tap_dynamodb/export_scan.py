@@ -215,6 +215,7 @@ class ExportScan:
             tell=convert.tell,
             finish=finish,
             verify=self._verify,
+            unseen=convert.looks,
         )
 
         def idle() -> None:

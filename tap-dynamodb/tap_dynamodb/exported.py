@@ -13,9 +13,9 @@ import msgspec
 from dynamodb_core import objects, tables
 from dynamodb_core.codec import TYPES
 from dynamodb_core.errors import ConfigError, DataError, Error
-from dynamodb_core.exports.asking import located
 from dynamodb_core.exports.chain import stages
 from dynamodb_core.exports.finding import find as find_exports
+from dynamodb_core.exports.made import located
 from dynamodb_core.exports.reader import first_items
 from dynamodb_core.table import Key, Table
 from tap_dynamodb.sources import Source
@@ -103,6 +103,13 @@ def _source(
             "are applied one after the other",
             "Let one machine read them, or read the full export alone by file_range",
         )
+    for stage in chain:
+        if stage.export.changes and stage.export.kind == "files" and len(stage.export.files) > 1:
+            log.warning(
+                "%s are changes without a manifest, whose order nobody knows: where several of them change "
+                "one item, the last one may not win downstream (its _sdc_sequence is the highest)",
+                stage.export,
+            )
     return Source(name, _table(name, chain, wire, its), chain)
 
 

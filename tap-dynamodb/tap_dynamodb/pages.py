@@ -16,6 +16,7 @@ from dynamodb_core.errors import ConfigError, ServiceError
 from dynamodb_core.paging import Paging
 from dynamodb_core.scan import read_part
 from tap_dynamodb.changed import of_changes
+from tap_dynamodb.render import LineRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from dynamodb_core.plan import ReadPlan
     from dynamodb_core.wire import Wire
     from tap_dynamodb.entities import Entities
-    from tap_dynamodb.render import LineRenderer, RecordRenderer, Rendered
+    from tap_dynamodb.render import RecordRenderer, Rendered
     from tap_dynamodb.seen import Highest, Seen
 
     Blocks: TypeAlias = Iterator[Block["Page"]]
@@ -119,6 +120,19 @@ class PageConverter:
                 if name in self._renderers
             }
             return Page(parts, len(changes) - len(living))
+
+    @property
+    def looks(self) -> bool:
+        """Whether each item of a page is parsed whole on the way to a line, whatever it is."""
+        return (
+            self._expiry is None
+            and self._observe is None
+            and len(self._entities.streams) == 1
+            and all(
+                isinstance(self._renderers.get(stream), LineRenderer)
+                for stream in self._entities.streams
+            )
+        )
 
     def _expired(self, change: Change) -> bool:
         if self._expiry is None or change.item is None:

@@ -133,7 +133,9 @@ class TableReading:
             return self.source.stages
         self._tap.ask_for_exports()
         with self._tap.streaming():
-            return self.asked.ready(self._tap.wire, lambda: self._tap.stop_when_asked(self._say))
+            return self.asked.ready(
+                self._tap.wire, lambda: self._tap.stop_when_asked(self._leave_waiting)
+            )
 
     @cached_property
     def asked(self) -> AskedExports | None:
@@ -142,18 +144,26 @@ class TableReading:
             return None
         from tap_dynamodb.asked import AskedExports  # noqa: PLC0415 - seldom wanted
 
-        return AskedExports(self.source, self.settings)
+        return AskedExports(self.source, self.settings, self._tap.spending.purse)
+
+    def check(self) -> None:
+        """Refuse streams that cannot be read as they are asked for.
+
+        Raises:
+            ConfigError: The catalog does not fit the table or the configuration.
+        """
+        _ = self._key
 
     def ask(self) -> bool:
         """Ask for what is to be exported, or find what was asked for; return whether that is news."""
         if self.asked is None or self.asked.begun:
             return False
-        _ = self._key  # what is wrong is said before anything is paid for
         limited = any(stream.ABORT_AT_RECORD_COUNT is not None for stream in self._chosen)
         self.asked.begin(self._tap.wire, self.state, make=not limited)
         return True
 
-    def _say(self) -> None:
+    def _leave_waiting(self) -> None:
+        self.holder.log("The exports go on without us: run again with this state to read them")
         self._tap.state_writer.write_state(self._tap.state)
 
     def end(self) -> None:

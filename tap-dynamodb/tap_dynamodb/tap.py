@@ -276,9 +276,12 @@ class TapDynamoDB(Tap):
 
     def ask_for_exports(self) -> None:
         """Ask for what is to be exported of all tables, before the wait for the first of them."""
-        for stream in self.streams.values():
-            assert isinstance(stream, DynamoDBStream)
-            if stream.selected and stream.reading.ask():
+        chosen = [each for each in self.streams.values() if each.selected]
+        readings = [each.reading for each in chosen if isinstance(each, DynamoDBStream)]
+        for reading in readings:
+            reading.check()  # what is wrong is said before anything is paid for
+        for reading in readings:
+            if reading.ask():
                 self.state_writer.write_state(self.state)
 
     def finished(self, reading: TableReading) -> None:

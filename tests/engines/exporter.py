@@ -46,6 +46,7 @@ class Exporter:
         failing: Answers with why an export fails; empty where it does not.
         before: Called before each call; may raise.
         after: Called after each call, whose answer is lost if it raises.
+        others: The tables of the account by name, this one among them.
         made: The descriptions of all exports, by ARN, in the order they were asked for.
     """
 
@@ -63,7 +64,8 @@ class Exporter:
         self.made: dict[str, dict[str, Any]] = {}
         self.table = ScannedTable()
         self.wire = ScriptedWire(self._answer)
-        self._others = Account({name: self.table})
+        self.others: dict[str, ScannedTable] = {name: self.table}
+        self._account = Account(self.others)
         self._history: list[tuple[datetime, str, Item | None]] = []
         self._requests: dict[str, dict[str, Any]] = {}
         self._left: dict[str, int] = {}
@@ -110,7 +112,7 @@ class Exporter:
     def _answer(self, operation: str, request: dict[str, Any]) -> Answer:
         self.before(operation)
         if operation not in OPERATIONS:
-            return self._others._answer(operation, request)
+            return self._account._answer(operation, request)
         wrong = complaints(operation, request)
         answer = {
             "DescribeContinuousBackups": self._backups,

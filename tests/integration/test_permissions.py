@@ -21,10 +21,10 @@ import boto3
 import pytest
 
 from demo import engine as ministack
-from dynamodb_core.errors import AccessError
+from dynamodb_core.errors import AccessError, ConfigError
 from dynamodb_core.settings import AwsSettings
 from dynamodb_core.wire import BotoWire
-from tests.engines import relay
+from tests.engines import exports, relay
 from tests.engines.buckets import TestBucket
 from tests.engines.tables import Tables
 from tests.engines.tap import Command, make, sync
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from demo.engine import Engine
+    from dynamodb_core.throttling import Throttle
     from tests.engines.relay import Relay
     from tests.engines.tap import Output
     from tests.integration.target_process import TargetProcess
@@ -66,6 +67,7 @@ INDEX: dict[str, Any] = {
         {"AttributeName": name, "AttributeType": "S"} for name in ("id", "day", "changed")
     ],
 }
+NAMES = {"BUCKET": "bucket", "EXPORTS": "exports"}
 ITEMS: list[dict[str, Any]] = [
     {
         "id": {"S": f"i{n:02}"},
@@ -235,7 +237,8 @@ def guarded() -> Iterator[Guarded]:
 
 
 def test_every_policy_of_the_page_is_tried_here() -> None:
-    tried = {ROLE, STAGED, *(mode.heading for mode in MODES.values()), *TARGETS}
+    tools = {"Comparing", "Generating", "Planning"}  # test_permissions_tools.py
+    tried = {ROLE, STAGED, EXPORTS, ASKED, *tools, *(mode.heading for mode in MODES.values()), *TARGETS}
     assert {heading for heading, found in policies().items() if found} == tried
 
 
@@ -526,6 +529,127 @@ def test_an_import_fails_in_one_line_where_an_action_is_taken_away(
     (line,) = ended.errors()
     assert re.search(words, line)
     assert "AccessDenied" in line
+
+
+# Exports
+
+EXPORTS, ASKED = "Exports", "Exports that the tap asks for"
+
+
+class Writing:
+    """The way to an engine that calls exports done and writes none; this writes them."""
+
+    region = "eu-west-1"
+    throttles = 0
+
+    def __init__(self, wire: BotoWire, bucket: TestBucket, folder: Path) -> None:
+        self._wire = wire
+        self._bucket = bucket
+        self._folder = folder
+
+    def watch(self, table: str, listener: Callable[[Throttle], object]) -> Callable[[], None]:
+        return self._wire.watch(table, listener)
+
+    def call(self, operation: str, body: bytes, *, table: str = "") -> bytes:
+        answer = self._wire.call(operation, body, table=table)
+        if operation == "ExportTableToPointInTime":
+            told = json.loads(answer)["ExportDescription"]
+            written = exports.write_full(
+                self._folder,
+                ITEMS,
+                prefix="exports",
+                export=told["ExportArn"].rpartition("/")[2],
+                bucket=self._bucket.name,
+            )
+            exports.upload(written, self._bucket.client, self._bucket.name)
+        return answer
+
+
+def exported(
+    guarded: Guarded, folder: Path, heading: str, taken_away: str = "", location: str = ""
+) -> Output:
+    """Read a table from an export, made for it or not, as a user who has a policy of the page.
+
+    The engine does not know which table or export these calls are about: the resources of those
+    statements count here for nothing.
+    """
+    bucket = TestBucket(guarded.root)
+    policy = guarded.policy(heading, TABLE=guarded.table, BUCKET=bucket.name, EXPORTS="exports")
+    assert not taken_away or taken_away in actions(policy)
+    policy["Statement"][0]["Resource"] = "*"
+    boto3.client(
+        "dynamodb",
+        endpoint_url=guarded.root.endpoint_url,
+        aws_access_key_id=guarded.root.access_key_id,
+        aws_secret_access_key=guarded.root.secret_access_key,
+        region_name=guarded.root.region,
+    ).update_continuous_backups(
+        TableName=guarded.table,
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    )
+    user = guarded.user(without(policy, taken_away))
+    config = {
+        **user.config(),
+        "aws_endpoint_url_s3": guarded.root.endpoint_url,
+        "source": "export",
+        "tables": [guarded.table],
+        "export": {"trigger": "full", "bucket": bucket.name, "prefix": "exports"},
+    }
+    if location:
+        written = exports.write_full(folder, ITEMS, prefix="exports", bucket=bucket.name)
+        exports.upload(written, bucket.client, bucket.name)
+        place = f"s3://{bucket.name}/exports"
+        config["export"] = {"location": place, "table_name": guarded.table}
+    return sync(Writing(BotoWire(AwsSettings.from_config(config)), bucket, folder), config)
+
+
+def test_an_export_is_read_by_the_policy_of_the_page(guarded: Guarded, tmp_path: Path) -> None:
+    output = exported(guarded, tmp_path, EXPORTS, location="exports")
+    assert len(output.records()) == len(ITEMS)
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("dynamodb:DescribeTable", "DescribeTable on table .* is refused"),
+        ("s3:GetObject", "GetObject of s3://"),
+        ("s3:ListBucket", "ListObjectsV2 of s3://"),
+    ],
+)
+def test_an_export_is_not_read_where_an_action_is_taken_away(
+    guarded: Guarded, tmp_path: Path, action: str, words: str
+) -> None:
+    with pytest.raises((AccessError, ConfigError), match=words):
+        exported(guarded, tmp_path, EXPORTS, action, location="exports")
+
+
+def test_an_export_is_made_by_the_policy_of_the_page(guarded: Guarded, tmp_path: Path) -> None:
+    output = exported(guarded, tmp_path, ASKED)
+    assert len(output.records()) == len(ITEMS)
+    wanted = {
+        action for action in actions(guarded.policy(ASKED, 0, **NAMES)) if "dynamodb:" in action
+    }
+    assert {f"dynamodb:{call.operation}" for call in guarded.relay.calls} - OPTIONAL == (
+        wanted - OPTIONAL
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("dynamodb:DescribeContinuousBackups", "DescribeContinuousBackups on table"),
+        ("dynamodb:DescribeExport", "DescribeExport on table"),
+        ("dynamodb:ExportTableToPointInTime", "ExportTableToPointInTime on table"),
+        ("dynamodb:ListExports", "ListExports on table"),
+        ("s3:GetObject", "GetObject of s3://"),
+        ("s3:ListBucket", "ListObjectsV2 of s3://"),
+    ],
+)
+def test_an_export_is_not_made_where_an_action_is_taken_away(
+    guarded: Guarded, tmp_path: Path, action: str, words: str
+) -> None:
+    with pytest.raises(AccessError, match=words):
+        exported(guarded, tmp_path, ASKED, action)
 
 
 # Roles

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import signal
 from datetime import timedelta
 from itertools import pairwise
@@ -13,9 +14,11 @@ import pytest
 
 from dynamodb_core.errors import ConfigError, EndpointError, ServiceError, StateError
 from dynamodb_core.exports.finding import find
+from dynamodb_core.prices import CostExceeded
 from tap_dynamodb import asked
 from tests.engines.buckets import TestBucket
 from tests.engines.exporter import Exporter
+from tests.engines.scanned import ScannedTable
 from tests.engines.scripted import Clock
 from tests.engines.tap import NEVER, make, parse, sync
 
@@ -212,6 +215,7 @@ def test_a_run_that_died_while_it_waited_goes_on_with_its_export(
     trial.exporter.looks = 2
     trial.exporter.before = killing("DescribeExport")
     trial.run(trigger, fails=Killed)
+    assert trial.bookmark["asked"] == list(trial.exporter.made)
     trial.exporter.before = lambda _operation: None
     trial.exporter.put(item(1, 100))
     trial.exporter.pass_by(hours=10)
@@ -262,7 +266,10 @@ def test_an_export_to_another_place_is_not_taken_for_this_runs(trial: Trial) -> 
     assert [each.get("S3Prefix") for each in trial.asked()] == ["backups", "other"]
 
 
-def test_a_signal_ends_the_wait_and_leaves_the_state(trial: Trial, clock: Clock) -> None:
+def test_a_signal_ends_the_wait_and_leaves_the_state(
+    trial: Trial, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     trial.exporter.looks = 1000
     tap = make(trial.exporter.wire, trial.config("full"))
 
@@ -278,6 +285,7 @@ def test_a_signal_ends_the_wait_and_leaves_the_state(trial: Trial, clock: Clock)
         with pytest.raises(SystemExit) as ended:
             tap.sync_all()
     assert ended.value.code == 130
+    assert "The exports go on without us" in caplog.text
     assert len(clock.slept) == 5
     out.flush()
     [*_, last] = [each for each in parse(raw.getvalue()) if each["type"] == "STATE"]
@@ -316,6 +324,35 @@ def test_a_read_that_was_cut_off_goes_on_with_the_same_windows(
     assert trial.bookmark["until"] > until
     trial.run()
     assert trial.downstream == trial.there
+
+
+def test_a_window_that_does_not_begin_there_is_refused(trial: Trial) -> None:
+    trial.run()
+    trial.exporter.pass_by(hours=1)
+    trial.exporter.failing = lambda _request: "InternalError"
+    trial.run(fails=ServiceError)
+    [window] = list(trial.exporter.made.values())[1:]
+    window["ExportStatus"] = "IN_PROGRESS"
+    trial.exporter.failing = lambda _request: ""
+    until = trial.exporter.now - timedelta(hours=20)
+    trial.bookmark["until"] = until.isoformat()
+    with pytest.raises(StateError, match="does not begin there"):
+        trial.run()
+
+
+def test_a_catalog_that_exports_cannot_serve_is_refused_before_anything_is_paid_for(
+    trial: Trial,
+) -> None:
+    trial.exporter.others["users"] = ScannedTable([item(1), item(2)])
+    config = {**trial.config("full"), "tables": [NAME, "users"]}
+    catalog = make(trial.exporter.wire, config, setup_mapper=False).catalog_dict
+    [users] = [each for each in catalog["streams"] if each["tap_stream_id"] == "users"]
+    [own] = [each for each in users["metadata"] if not each["breadcrumb"]]
+    own["metadata"] |= {"replication-method": "INCREMENTAL", "replication-key": "n"}
+    users |= {"replication_method": "INCREMENTAL", "replication_key": "n"}
+    with pytest.raises(ConfigError, match="asks for INCREMENTAL replication"):
+        sync(trial.exporter.wire, config, catalog=catalog)
+    assert trial.asked() == []
 
 
 def test_recovery_that_is_off_is_an_error_with_the_command_that_turns_it_on(trial: Trial) -> None:
@@ -382,12 +419,66 @@ def test_discovery_makes_no_export(trial: Trial) -> None:
     assert not {"ExportTableToPointInTime", "ListExports"} & {*trial.exporter.wire.operations()}
 
 
+def test_a_catalog_reads_as_discovery_does(trial: Trial) -> None:
+    config = trial.config("incremental")
+    catalog = make(trial.exporter.wire, config, setup_mapper=False).catalog_dict
+    output = sync(trial.exporter.wire, config, catalog=catalog)
+    output.check()
+    assert {each["id"]: each["n"] for each in output.records()} == trial.there
+    assert len(trial.exporter.made) == 1
+
+
+def test_a_table_that_was_read_is_not_exported_again_before_the_others_are(trial: Trial) -> None:
+    trial.exporter.others["users"] = ScannedTable([item(1), item(2)])
+    config = trial.config("full")
+    own = {"source": "export", "export": config.pop("export")}
+    config |= {"source": "scan", "tables": [NAME, "users"], "item_format": "packed"}
+    config["table_options"] = {NAME: own}
+
+    def fail(operation: str) -> None:
+        if operation == "Scan":
+            raise ServiceError("down")
+
+    trial.exporter.before = fail
+    first = sync(trial.exporter.wire, config, fails=ServiceError)
+    assert len(first.records(NAME)) == 40
+    assert first.state["bookmarks"][NAME]["export"][0]["asked"] == list(trial.exporter.made)
+    trial.exporter.before = lambda _operation: None
+    trial.exporter.pass_by(hours=20)
+    second = sync(trial.exporter.wire, config, state=first.state)
+    assert (len(second.records(NAME)), len(second.records("users"))) == (0, 2)
+    assert len(trial.exporter.made) == 1
+    trial.state = second.state
+    assert "asked" not in trial.bookmark
+    third = sync(trial.exporter.wire, config, state=second.state)
+    assert len(third.records(NAME)) == 40
+    assert len(trial.exporter.made) == 2
+
+
 def test_a_run_for_some_records_looks_at_recovery_and_makes_no_export(trial: Trial) -> None:
     trial.run("full", limit=NEVER)
     assert trial.asked() == []
     trial.exporter.earliest = None
     with pytest.raises(ConfigError, match="has it off"):
         trial.run("full", limit=NEVER)
+
+
+def test_an_export_that_would_cost_too_much_is_not_made(trial: Trial) -> None:
+    trial.exporter.table.more = {"TableSizeBytes": 50_000_000_000}
+    with pytest.raises(CostExceeded, match="max_cost, 4"):
+        trial.run("full", more={"max_cost": 4})
+    assert trial.asked() == []
+    trial.run("full", more={"max_cost": 6})
+    assert trial.downstream == trial.there
+
+
+@pytest.mark.parametrize("bucket", ["no-such-bucket", "No_Bucket"])
+def test_a_bucket_that_cannot_be_read_is_said_before_anything_is_paid_for(
+    trial: Trial, bucket: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"Bucket no-such-bucket does not exist|no place for"):
+        trial.run("full", bucket=bucket)
+    assert trial.asked() == []
 
 
 def test_a_kms_key_and_the_owner_of_the_bucket_are_said(trial: Trial) -> None:

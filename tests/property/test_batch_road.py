@@ -220,7 +220,8 @@ def test_parquet_holds_the_same_records(
         lines = sync(Account({"t": table}).wire, given_)
         told = sync(Account({"t": table}).wire, {**given_, **asked})
         found = read_parquet(told)
-    assert found == [
+    # Rows of a schema that is gone by then go into a file of their own, before or after the others.
+    assert sorted(found, key=lambda record: int(record["id"])) == [
         {name: value for name, value in record.items() if value is not None}
-        for record in lines.records()
+        for record in sorted(lines.records(), key=lambda record: int(record["id"]))
     ]

@@ -11,7 +11,7 @@ import pytest
 
 from dynamodb_core import tables
 from dynamodb_core.errors import ConfigError, EndpointError, Error, ServiceError, StateError
-from dynamodb_core.exports import asking
+from dynamodb_core.exports import asking, made
 from dynamodb_core.exports.asking import Ask, Destination
 from dynamodb_core.exports.recovery import Recovery, moment, recovery, seconds
 from dynamodb_core.exports.windows import Window
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from dynamodb_core.exports.asking import Seen
+    from dynamodb_core.exports.made import Seen
 
 HOUR = timedelta(hours=1)
 TO = Destination("bucket", "prefix")
@@ -46,7 +46,7 @@ def window(exporter: Exporter, since: datetime, length: timedelta = HOUR, **more
 def wait(exporter: Exporter, seen: Seen, clock: Clock, **more: Any) -> tuple[Seen, list[str]]:
     said: list[str] = []
     told: dict[str, Any] = {"look_up": lambda: None, "say": said.append, **more}
-    return asking.wait(exporter.wire, seen, "orders", clock=clock, sleep=clock.sleep, **told), said
+    return made.wait(exporter.wire, seen, "orders", clock=clock, sleep=clock.sleep, **told), said
 
 
 def test_the_same_request_is_the_same_export(exporter: Exporter) -> None:
@@ -123,7 +123,7 @@ def test_an_export_is_found_again_while_it_is_young_or_under_way(exporter: Expor
     found, failed = again()
     assert (found and found.arn, failed) == (old.arn, 0)
     again()
-    assert asking.look(exporter.wire, old.arn).status == "COMPLETED"
+    assert made.look(exporter.wire, old.arn).status == "COMPLETED"
     assert again() == (None, 0)
     exporter.pass_by(hours=1)
     young = asking.begin(exporter.wire, full(exporter))
@@ -142,7 +142,7 @@ def test_old_exports_are_not_looked_at(exporter: Exporter) -> None:
     for number in range(5):
         asking.begin(exporter.wire, full(exporter, after=str(number)))
     for arn in exporter.made:
-        asking.look(exporter.wire, arn)
+        made.look(exporter.wire, arn)
     before = len(exporter.calls("DescribeExport"))
     exporter.pass_by(hours=8, minutes=30)
     arn = full(exporter).table.arn
@@ -251,18 +251,18 @@ def test_a_place_follows_from_an_arn(exporter: Exporter) -> None:
     exporter.looks = 1
     seen = asking.begin(exporter.wire, full(exporter, to=Destination("bucket", "/a/b/")))
     with pytest.raises(ConfigError, match=r"is IN_PROGRESS.*Run again when it is COMPLETED"):
-        asking.located(exporter.wire, seen.arn)
+        made.located(exporter.wire, seen.arn)
     number = seen.arn.rpartition("/")[2]
-    assert asking.located(exporter.wire, seen.arn) == f"s3://bucket/a/b/AWSDynamoDB/{number}"
+    assert made.located(exporter.wire, seen.arn) == f"s3://bucket/a/b/AWSDynamoDB/{number}"
     assert exporter.calls("DescribeExport")[0].table == seen.arn
     exporter.looks, exporter.failing = 0, lambda _request: "Why"
     failed = asking.begin(exporter.wire, full(exporter, after="x"))
     with pytest.raises(ConfigError, match="is FAILED: Why"):
-        asking.located(exporter.wire, failed.arn)
+        made.located(exporter.wire, failed.arn)
     with pytest.raises(ConfigError, match="There is no export"):
-        asking.located(exporter.wire, f"{seen.arn}0")
+        made.located(exporter.wire, f"{seen.arn}0")
     with pytest.raises(ConfigError, match="no ARN of an export"):
-        asking.located(exporter.wire, "arn:aws:s3:::bucket/prefix")
+        made.located(exporter.wire, "arn:aws:s3:::bucket/prefix")
 
 
 def test_moments_go_over_the_wire_and_back() -> None:

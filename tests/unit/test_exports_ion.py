@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -89,6 +90,19 @@ def test_a_number_is_exact_and_written_as_dynamodb_does(ion: str, text: str) -> 
     assert item_of(f"{{n:{ion}}}") == {"n": {"N": text}}
 
 
+@pytest.mark.parametrize("ion", ["1d90000000", "1d-90000000", "0d90000000", "0d-90000000"])
+def test_a_number_far_out_of_range_is_not_written_out(ion: str) -> None:
+    tracemalloc.start()
+    try:
+        assert item_of(f"{{n:{ion}}}") == {"n": {"N": "0"}}
+    except LineError:
+        assert ion.startswith("1")
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 1 << 20
+
+
 @pytest.mark.parametrize("name", ["$10", "$3", "$1", "$999999"])
 @pytest.mark.parametrize("quote", ['"', "'"])
 def test_a_name_of_a_dollar_and_digits_is_a_name(name: str, quote: str) -> None:
@@ -169,6 +183,7 @@ def test_what_else_a_line_may_look_like(line: bytes) -> None:
         b'$ion_1_0 {Item:{a:{{"clob"}}}}',
         b"$ion_1_0 {Item:{a:(b c)}}",
         b'$ion_1_0 {Item:{a:other::"x"}}',
+        b"$ion_1_0 {Item:{a:other::null}}",
         b"$ion_1_0 {Item:{a:$dynamodb_XX::[1.]}}",
         b'$ion_1_0 {Item:{a:$dynamodb_NS::["1"]}}',
         b"$ion_1_0 {Item:{a:$dynamodb_SS::[1.]}}",

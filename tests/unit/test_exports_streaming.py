@@ -118,7 +118,7 @@ def test_a_chunk_is_whole_lines_and_neither_small_nor_large() -> None:
     assert b"".join(each.data for each in found) == data
     assert all(each.data.endswith(b"\n") for each in found)
     assert all(each.data.count(b"\n") == each.lines for each in found)
-    assert all(1 << 18 <= len(each.data) <= 5 << 18 for each in found[:-1])
+    assert all(1 << 16 <= len(each.data) <= 2 << 17 for each in found[:-1])
 
 
 def test_members_of_a_line_each_are_gathered() -> None:

@@ -21,4 +21,6 @@
                  │
                  ▼
                reader ─── streaming ── lines, ion     a file is a part: bytes, lines, changes
+
+    a live table ── recovery ── windows ── asking ── made ── where      exports that DynamoDB is asked for
 """

@@ -218,7 +218,9 @@ def _set(value: Any, at: Place) -> dict[str, Any]:
 
 def _number(value: Decimal | int, at: Place) -> str:
     """Return a number written out in full, without needless zeros, as DynamoDB writes it."""
-    text = format(value, "f") if isinstance(value, Decimal) and value.adjusted() < _PLAIN else ""
+    text = ""
+    if isinstance(value, Decimal) and -_PLAIN < value.adjusted() < _PLAIN:
+        text = format(value, "f")
     if 0 < len(text) < _PLAIN:
         if "." in text:
             text = text.rstrip("0").rstrip(".")

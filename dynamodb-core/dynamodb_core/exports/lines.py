@@ -38,6 +38,9 @@ _SETS = {"ss": "SS", "ns": "NS", "bs": "BS"}
 _IS_TIME = re.compile(r"[0-9]{1,18}").fullmatch
 _NULLS = frozenset({"null", "nullvalue"})
 
+_HEAD = b'{"Item":'
+_BETWEEN = b"}\n" + _HEAD
+
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -113,6 +116,26 @@ def parser(format: Format, *, changes: bool) -> Parser:  # noqa: A002 - as it is
     if format == "legacy":
         return _legacy
     return _incremental if changes else _full
+
+
+def cut(data: bytes) -> list[bytes] | None:
+    """Return the items of lines of a full export unseen; None where a line is not written as DynamoDB does.
+
+    It is for those who see themselves that each is one JSON object and nothing more: then all of it is as
+    sure as what `parser` returns, and is looked at once.
+
+    Args:
+        data: Whole lines.
+    """
+    if not data.startswith(_HEAD) or not data.endswith((b"}\n", b"}")):
+        return None
+    try:
+        _check_text(data)
+    except UnicodeDecodeError:
+        return None
+    found = data[len(_HEAD) : -2 if data.endswith(b"\n") else -1].split(_BETWEEN)
+    # With as many as there are lines, none holds the end of one.
+    return found if len(found) == _count(data) else None
 
 
 def each_line(data: bytes, read: Callable[[bytes], Any]) -> list[Any]:

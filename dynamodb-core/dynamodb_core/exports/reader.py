@@ -12,7 +12,7 @@ from dynamodb_core.change import Change
 from dynamodb_core.errors import DataError, StateError
 from dynamodb_core.exports.detecting import Seen, detect
 from dynamodb_core.exports.documents import AS_WRITTEN
-from dynamodb_core.exports.lines import LineError, parser
+from dynamodb_core.exports.lines import LineError, cut, parser
 from dynamodb_core.exports.streaming import BACKOFF, MOST_LINE, check_count, chunks
 from dynamodb_core.parts import Block
 
@@ -37,7 +37,7 @@ class Some(NamedTuple):
     """What some lines of a file say.
 
     Attributes:
-        found: Items as `msgspec.Raw`, or `Change`s.
+        found: Items as `msgspec.Raw`, or `Change`s; or, as `lines.cut` has them, items as bytes.
         data: The lines.
         before: How many lines of the file come before them, blank ones included.
         lines: How many they are, likewise.
@@ -57,6 +57,7 @@ def read(
     changes: bool,
     skip: int = 0,
     verify: bool = True,
+    unseen: bool = False,
     most_line: int = MOST_LINE,
     backoff: Backoff = BACKOFF,
     sleep: Callable[[float], object] = time.sleep,
@@ -70,6 +71,7 @@ def read(
         changes: Whether they are changes.
         skip: How many lines are left out at its beginning, blank ones included.
         verify: Whether size, MD5 and count of items must be what the export says.
+        unseen: Whether items may be what `lines.cut` returns, where it can.
         most_line: The longest line there may be.
         backoff: The delays before a file is opened again.
         sleep: Waits for seconds.
@@ -81,6 +83,7 @@ def read(
     """
     where = store.address(file.key)
     parse = parser(format, changes=changes)
+    unseen = unseen and format == "dynamodb_json" and not changes
     reading = chunks(store, file, verify=verify, most_line=most_line, backoff=backoff, sleep=sleep)
     before = items = 0
     for data, count in reading:
@@ -93,7 +96,7 @@ def read(
         if not lines:
             continue
         try:
-            found = parse(data)
+            found = (cut(data) if unseen else None) or parse(data)
         except LineError as error:
             if verify:
                 for _ in reading:  # that a file is damaged says more
@@ -210,6 +213,8 @@ class ExportReader:
         tell: Takes what the process has decided that the blocks go to.
         finish: What becomes of the blocks of a file, in the thread that reads it.
         verify: Whether size, MD5 and count of items of each file must be what the export says.
+        unseen: Whether `convert` itself sees that each item is one JSON object, and raises DataError where
+            one is not; it may then get items as bytes, which nobody has looked at.
         most_line: The longest line there may be.
         backoff: The delays before a file is opened again.
         sleep: Waits for seconds.
@@ -226,6 +231,7 @@ class ExportReader:
         tell: Callable[[Any], object] | None = None,
         finish: Callable[[Iterator[Block[Any]]], Iterator[Block[Any]]] = as_they_are,
         verify: bool = True,
+        unseen: bool = False,
         most_line: int = MOST_LINE,
         backoff: Backoff = BACKOFF,
         sleep: Callable[[float], object] = time.sleep,
@@ -237,6 +243,7 @@ class ExportReader:
         self._tell = tell
         self._finish = finish
         self._verify = verify
+        self._unseen = unseen
         self._most_line = most_line
         self._backoff = backoff
         self._sleep = sleep
@@ -271,13 +278,14 @@ class ExportReader:
             changes=self._seen.changes,
             skip=self._line(part),
             verify=self._verify,
+            unseen=self._unseen,
             most_line=self._most_line,
             backoff=self._backoff,
             sleep=self._sleep,
         )
         held: Block[Any] | None = None
         for some in reading:
-            block, held = held, self._block(part, file, some)
+            block, held = held, self._block(part, file, some, reading)
             del some
             if block is not None:
                 yield block
@@ -286,11 +294,16 @@ class ExportReader:
             held = Block(part.number, self._convert([]), 0, None, finished=True)
         yield dataclasses.replace(held, place=None, finished=True)
 
-    def _block(self, part: Part, file: DataFile, some: Some) -> Block[Any]:
+    def _block(self, part: Part, file: DataFile, some: Some, rest: Iterator[Some]) -> Block[Any]:
+        where = self._store.address(file.key)
         try:
             payload = self._convert(some.found)
-        except DataError as error:
-            raise self._located(error, some, self._store.address(file.key)) from error
+        except (DataError, RecursionError) as error:
+            if self._unseen:
+                self._look_at(some, rest, where)
+            if isinstance(error, RecursionError):
+                raise
+            raise self._located(error, some, where) from error
         return Block(
             part=part.number,
             payload=payload,
@@ -299,6 +312,16 @@ class ExportReader:
             finished=False,
             size=len(some.data),
         )
+
+    def _look_at(self, some: Some, rest: Iterator[Some], where: str) -> None:
+        """Raise what is wrong with lines whose items nobody has looked at."""
+        try:
+            parser(self._seen.format, changes=self._seen.changes)(some.data)
+        except LineError as error:
+            if self._verify:
+                for _ in rest:  # that a file is damaged says more
+                    pass
+            raise _wrong(error, some.data, some.before, where, self._seen) from error
 
     def _located(self, error: DataError, some: Some, where: str) -> DataError:
         """Return an error of converting lines with the first line that it is about."""
