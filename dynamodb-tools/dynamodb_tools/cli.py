@@ -72,3 +72,5 @@ def tools(log_level: str) -> None:
         format="%(asctime)s | %(levelname)-7s | %(message)s",
         force=True,
     )
+    if log_level.lower() != "debug":
+        logging.getLogger("botocore").setLevel(logging.WARNING)  # where it found credentials, and so on

@@ -263,9 +263,10 @@ def _more(report: Report) -> list[str]:
 
 
 def _side(letter: str, side: SideReport) -> str:
+    units = "" if "location" in side.place else f"{side.units:,.1f} capacity units, "
     return (
         f"{letter}  {side.what}: {side.read:,} items read, {side.size / 1e6:,.1f} MB, "
-        f"{side.units:,.1f} capacity units, {duration(side.seconds)}"
+        f"{units}{duration(side.seconds)}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def said(lines: list[bytes], layout: Any, *, unseen: bool) -> Any:
             unseen=unseen,
         )
         try:
-            return [each for block in reader(Part(0)) for each in block.payload]
+            return [json.loads(each) for block in reader(Part(0)) for each in block.payload]
         except Error as error:
             return str(error).replace(folder, "")
         except RecursionError:

@@ -122,7 +122,7 @@ def cut(data: bytes) -> list[bytes] | None:
     """Return the items of lines of a full export unseen; None where a line is not written as DynamoDB does.
 
     It is for those who see themselves that each is one JSON object and nothing more: then all of it is as
-    sure as what `parser` returns, and is looked at once.
+    sure as what `parser` returns, but for spaces around an item, and is looked at once.
 
     Args:
         data: Whole lines.

@@ -41,12 +41,14 @@ class Some(NamedTuple):
         data: The lines.
         before: How many lines of the file come before them, blank ones included.
         lines: How many they are, likewise.
+        unseen: Whether nobody has looked at the items.
     """
 
     found: list[Any]
     data: bytes
     before: int
     lines: int
+    unseen: bool = False
 
 
 def read(
@@ -96,14 +98,15 @@ def read(
         if not lines:
             continue
         try:
-            found = (cut(data) if unseen else None) or parse(data)
+            pieces = cut(data) if unseen else None
+            found = parse(data) if pieces is None else pieces
         except LineError as error:
             if verify:
                 for _ in reading:  # that a file is damaged says more
                     pass
             raise _wrong(error, data, before, where, Seen(format, changes)) from error
         items += len(found)
-        yield Some(found, data, before, lines)
+        yield Some(found, data, before, lines, unseen=pieces is not None)
         before += lines
     if before < skip:
         raise StateError(
@@ -299,8 +302,9 @@ class ExportReader:
         try:
             payload = self._convert(some.found)
         except (DataError, RecursionError) as error:
-            if self._unseen:
-                self._look_at(some, rest, where)
+            if some.unseen:
+                found = self._look_at(some, rest, where)
+                return self._block(part, file, some._replace(found=found, unseen=False), rest)
             if isinstance(error, RecursionError):
                 raise
             raise self._located(error, some, where) from error
@@ -313,10 +317,10 @@ class ExportReader:
             size=len(some.data),
         )
 
-    def _look_at(self, some: Some, rest: Iterator[Some], where: str) -> None:
-        """Raise what is wrong with lines whose items nobody has looked at."""
+    def _look_at(self, some: Some, rest: Iterator[Some], where: str) -> list[Any]:
+        """Return what lines say whose items nobody has looked at, or raise what is wrong with them."""
         try:
-            parser(self._seen.format, changes=self._seen.changes)(some.data)
+            return parser(self._seen.format, changes=self._seen.changes)(some.data)
         except LineError as error:
             if self._verify:
                 for _ in rest:  # that a file is damaged says more
