@@ -100,7 +100,10 @@ def show() -> int:
         if code != 0:
             print(f"meltano run failed with exit code {code}", flush=True)
             return 1
-        step("4/4", "Comparing them once more, over the raw wire, by code that shares nothing with it")
+        step(
+            "4/4",
+            "Comparing them once more, over the raw wire, by code that shares nothing with it",
+        )
         identical = compare(wire)
     print(f"Done in {time.monotonic() - began:.0f} s; the engine is stopped.", flush=True)
     return 0 if identical else 1

@@ -73,4 +73,6 @@ def tools(log_level: str) -> None:
         force=True,
     )
     if log_level.lower() != "debug":
-        logging.getLogger("botocore").setLevel(logging.WARNING)  # where it found credentials, and so on
+        logging.getLogger("botocore").setLevel(
+            logging.WARNING
+        )  # where it found credentials, and so on

@@ -238,7 +238,15 @@ def guarded() -> Iterator[Guarded]:
 
 def test_every_policy_of_the_page_is_tried_here() -> None:
     tools = {"Comparing", "Generating", "Planning"}  # test_permissions_tools.py
-    tried = {ROLE, STAGED, EXPORTS, ASKED, *tools, *(mode.heading for mode in MODES.values()), *TARGETS}
+    tried = {
+        ROLE,
+        STAGED,
+        EXPORTS,
+        ASKED,
+        *tools,
+        *(mode.heading for mode in MODES.values()),
+        *TARGETS,
+    }
     assert {heading for heading, found in policies().items() if found} == tried
 
 

@@ -30,6 +30,7 @@ LAYOUTS = {
     "dynamodb_json": Typed(keys=KEYS, item_field="item"),
 }
 GOOD = b'{"Item":{"id":{"S":"a"},"n":{"N":"1"}}}'
+DEEP = b'{"Item":{"id":{"S":"a"},"x":' + b'{"L":[' * 2000 + b"]}" * 2000 + b"}}"
 BAD = [
     b"",
     b"  ",
@@ -41,6 +42,7 @@ BAD = [
     b'{"Item":{"id":{"S":"a"}}',
     b'{"Item":{"id":{"S":"a"}}}}',
     b'{"Item":}',
+    b'{"Item":{"id":\n{"S":"a"}}}',
     b'{"Item":[]}',
     b'{"Item":"a"}',
     b'{"Item":null}',
@@ -50,7 +52,7 @@ BAD = [
     b'{"Item":{"id":{"S":"a"},"x":{"N":"1,2"}}}',
     b'{"Item":{"n":{"N":"1"}}}',
     b'{"Item":' + b'{"L":[' * 2000 + b"}",
-    b'{"Item":{"id":{"S":"a"},"x":' + b'{"L":[' * 2000 + b"]}" * 2000 + b"}}",
+    DEEP,
     b'{"id":{"S":"a"}}',
     b'{"Item":{"id":{"S":"}\\n{\\"Item\\":"}}}',
 ]
@@ -96,6 +98,13 @@ def test_bad_lines_are_told_alike(name: str, bad: bytes) -> None:
     for lines in ([bad], [GOOD, bad, GOOD], [GOOD, GOOD, bad], [bad, GOOD, b""]):
         careful = said(lines, LAYOUTS[name], unseen=False)
         assert said(lines, LAYOUTS[name], unseen=True) == careful
+
+
+@pytest.mark.parametrize("unseen", [False, True])
+def test_what_is_nested_too_deep_is_told_by_its_line(unseen: bool) -> None:
+    for name, layout in LAYOUTS.items():
+        told = said([GOOD, GOOD, DEEP], layout, unseen=unseen)
+        assert told.startswith("Line 3 of /a.json is nested too deep"), name
 
 
 @given(lines=st.lists(spoiled(), min_size=1, max_size=4), name=st.sampled_from(sorted(LAYOUTS)))

@@ -357,7 +357,7 @@ def _wrong(error: LineError, data: bytes, before: int, where: str, declared: See
     hint = error.hint or AS_WRITTEN
     try:
         seen = detect(data.split(b"\n")[error.number])
-    except DataError:
+    except (DataError, RecursionError):
         seen = declared
     if seen != declared:
         hint = f"It looks like {_words(seen)}, and the export is said to hold {_words(declared)}"
