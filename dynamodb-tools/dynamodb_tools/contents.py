@@ -35,7 +35,8 @@ _PLAIN = (
     rf"|0\.[0-9]{{0,{MOST_FRACTION - 1}}}[1-9])"
 )
 _is_plain = re.compile(_PLAIN, re.ASCII).fullmatch
-_other_number = re.compile(rf'"N":"(?!(?:{_PLAIN})")'.encode()).search
+# Names of attributes are followed by an object, and quotes in texts are escaped: this is a tag.
+_other_number = re.compile(rf'N":"(?!(?:{_PLAIN})")'.encode()).search
 _SET, _BINARY = b'S":[', b'"B":"'
 
 _LEAVES = frozenset(("S", "N", "BOOL", "NULL"))

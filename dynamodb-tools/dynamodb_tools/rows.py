@@ -124,7 +124,9 @@ def put_into(kept: dict[bytes, bytes], block: bytes) -> int:
     Returns:
         How many rows there are.
     """
-    at, end, count = 0, len(block), 0
+    if count := _put_alike(kept, block):
+        return count
+    at, end = 0, len(block)
     read, size, digests = _HEAD.unpack_from, _HEAD.size, _DIGESTS
     while at < end:
         (head,) = read(block, at)
@@ -134,6 +136,22 @@ def put_into(kept: dict[bytes, bytes], block: bytes) -> int:
         kept[block[key:after]] = block[at:key]
         at = after
         count += 1
+    return count
+
+
+def _put_alike(kept: dict[bytes, bytes], block: bytes) -> int:
+    """Put rows whose heads are all the same, as with keys of one length; none of them where they are not."""
+    if not block:
+        return 0
+    (head,) = _HEAD.unpack_from(block)
+    key = _HEAD.size + _DIGESTS[head >> _KINDS]
+    size = key + (head & _LENGTH)
+    count, rest = divmod(len(block), size)
+    if rest or any(block[n::size] != block[n : n + 1] * count for n in range(_HEAD.size)):
+        return 0
+    begin = _HEAD.size
+    for at in range(0, len(block), size):
+        kept[block[at + key : at + size]] = block[at + begin : at + key]
     return count
 
 
@@ -166,9 +184,9 @@ def pack_each(
     """
     write = _HEAD.pack
     if all(contents) and not any(spellings):  # as nearly always
+        heads = {size: write(size | _HAS_CONTENT) for size in set(map(len, keys))}
         return [
-            write(len(key) | _HAS_CONTENT) + content + key
-            for key, content in zip(keys, contents, strict=True)
+            heads[len(key)] + content + key for key, content in zip(keys, contents, strict=True)
         ]
     return [
         write(len(key) | (_HAS_CONTENT if content else 0) | (_HAS_SPELLING if spelling else 0))
