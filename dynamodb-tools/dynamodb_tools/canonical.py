@@ -147,7 +147,7 @@ class Canon:
         nothing = [b""] * len(keys)
         if self.keys_only:
             return keys, nothing, nothing
-        contents = plain_digests(self._learned.texts(page, self.ignore))
+        contents = plain_digests(self._learned.lines(page, self.ignore))
         return None if contents is None else (keys, contents, nothing)
 
     def _by_dictionary(self, items: Sequence[msgspec.Raw | bytes]) -> Columns:

@@ -130,17 +130,19 @@ def digests(page: list[Any]) -> tuple[list[bytes], list[bytes]]:
     return [blake2b(text, digest_size=CONTENT_BYTES).digest() for text in texts], spellings
 
 
-def plain_digests(texts: list[bytes]) -> list[bytes] | None:
+def plain_digests(lines: bytes) -> list[bytes] | None:
     """Return what stands for the contents of items without sets and binaries, as `digests` does.
 
     Args:
-        texts: The JSON of each item, its members sorted.
+        lines: The JSON of each item on a line, its members sorted.
 
     Returns:
         The digests; None where a number is not in its normal form.
     """
-    if _other_number(b"".join(texts)):
+    if _other_number(lines):
         return None
+    texts = lines.split(b"\n")
+    del texts[-1]  # what follows the last line's end
     return [blake2b(text, digest_size=CONTENT_BYTES).digest() for text in texts]
 
 

@@ -28,7 +28,7 @@ LONGEST_PAUSE = 64
 _is_plain = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+').fullmatch
 """Whether a class may have a member of this name in JSON."""
 
-_encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class Leaf(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -123,8 +123,8 @@ class Learned:
             for name, kind in zip(key.names, key.types, strict=True)
         ]
 
-    def texts(self, page: list[Any], ignore: Iterable[str]) -> list[bytes]:
-        """Return the JSON of each item, its attributes in order.
+    def lines(self, page: list[Any], ignore: Iterable[str]) -> bytes:
+        """Return the JSON of each item on a line of its own, its attributes in order.
 
         Args:
             page: Items that were read. They are changed.
@@ -133,4 +133,4 @@ class Learned:
         for field in filter(None, map(self._fields.get, ignore)):
             for item in page:
                 setattr(item, field, UNSET)
-        return list(map(_encode, page))
+        return _encode_lines(page)

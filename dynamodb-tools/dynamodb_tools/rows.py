@@ -143,7 +143,7 @@ def _put_alike(kept: dict[bytes, bytes], block: bytes) -> int:
     """Put rows whose heads are all the same, as with keys of one length; none of them where they are not."""
     if not block:
         return 0
-    (head,) = _HEAD.unpack_from(block)
+    head: int = _HEAD.unpack_from(block)[0]
     key = _HEAD.size + _DIGESTS[head >> _KINDS]
     size = key + (head & _LENGTH)
     count, rest = divmod(len(block), size)
