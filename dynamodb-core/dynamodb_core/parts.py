@@ -8,7 +8,10 @@ state and progress are written once, over blocks.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Payload = TypeVar("Payload")
 
@@ -47,3 +50,8 @@ class Block(Generic[Payload]):
     finished: bool
     size: int = 0
     units: float = 0.0
+
+
+def as_they_are(blocks: Iterator[Block[Any]]) -> Iterator[Block[Any]]:
+    """Return blocks as they are."""
+    return blocks

@@ -59,19 +59,19 @@ class Counts:
         a: Items of A.
         b: Items of B.
         same: Items that are the same to the letter.
+        respelled: Those that are equal, with numbers spelled otherwise.
         missing: Those only in A.
         extra: Those only in B.
         differs: Those of one key and with other contents.
-        respelled: Those that are equal, with numbers spelled otherwise.
     """
 
     a: int = 0
     b: int = 0
     same: int = 0
+    respelled: int = 0
     missing: int = 0
     extra: int = 0
     differs: int = 0
-    respelled: int = 0
 
     @property
     def different(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dynamodb_core.progress import duration
+from dynamodb_tools import join
 from dynamodb_tools.canonical import key_of
 from dynamodb_tools.differing import shown
 
@@ -40,35 +41,16 @@ class Shown(NamedTuple):
 
 
 @dataclass
-class Counts:
-    """How many items are what.
+class Counts(join.Counts):
+    """How many items are what, once those that differ were looked at again.
 
     Attributes:
-        a: Items of A that were compared.
-        b: Items of B.
-        same: The same in both.
-        respelled: Equal, with numbers spelled otherwise.
-        missing: Only in A.
-        extra: Only in B.
-        differs: Of one key, with other contents.
         settled: Different when they were read, and equal when they were looked at again.
         moving: Different each time, and changed in between.
     """
 
-    a: int = 0
-    b: int = 0
-    same: int = 0
-    respelled: int = 0
-    missing: int = 0
-    extra: int = 0
-    differs: int = 0
     settled: int = 0
     moving: int = 0
-
-    @property
-    def different(self) -> int:
-        """Missing, extra and differing items."""
-        return self.missing + self.extra + self.differs
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from dynamodb_core.scan import (
     choose_segments,
     choose_workers,
 )
+from dynamodb_core.table_reader import TableReader
 from dynamodb_tools.canonical import key_of
-from dynamodb_tools.pages import RowReader, Rows
+from dynamodb_tools.pages import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -305,7 +306,7 @@ class TableSide:
             consistent=self.how.consistent,
             filter=self.how.filter,
         )
-        reader = RowReader(
+        reader = TableReader(
             plan, self.wire, self._budget, Rows(canon, fan_out), item_bytes=self.table.item_bytes
         )
         look_at_capacity = self._pace.lookups(self._budget, log)

@@ -22,14 +22,13 @@ from dynamodb_core import dealing, objects, workers
 from dynamodb_core.errors import ConfigError
 from dynamodb_core.exports.overlap import gone
 from dynamodb_core.exports.reader import ExportReader, read_changes
-from dynamodb_core.parts import Block
+from dynamodb_core.parts import Block, as_they_are
 from dynamodb_core.plan import ReadPlan
 from dynamodb_core.processes import can_share
 from dynamodb_core.progress import Progress
 from dynamodb_core.scan import choose_processes, choose_workers
 from tap_dynamodb import selection
 from tap_dynamodb.bookmarks import ScanBookmark, identify
-from tap_dynamodb.pages import as_they_are
 
 if TYPE_CHECKING:
     import logging

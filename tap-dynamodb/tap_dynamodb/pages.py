@@ -7,35 +7,29 @@ same code.
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from dynamodb_core.errors import ConfigError, ServiceError
-from dynamodb_core.paging import Paging
-from dynamodb_core.scan import read_part
 from tap_dynamodb.changed import of_changes
 from tap_dynamodb.render import LineRenderer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import TypeAlias
 
-    from typing_extensions import Self
-
-    from dynamodb_core.capacity import Budget
     from dynamodb_core.change import Change
     from dynamodb_core.expired import Expiry
     from dynamodb_core.layouts import Layout
-    from dynamodb_core.parts import Block, Part
-    from dynamodb_core.plan import ReadPlan
-    from dynamodb_core.wire import Wire
+    from dynamodb_core.parts import Block
     from tap_dynamodb.entities import Entities
     from tap_dynamodb.render import RecordRenderer, Rendered
     from tap_dynamodb.seen import Highest, Seen
 
     Blocks: TypeAlias = Iterator[Block["Page"]]
+
+REFUSED = "Check what table_options says of this table (filter, query, index)"
+"""What to check where DynamoDB refuses a read."""
 
 
 class Page(NamedTuple):
@@ -157,96 +151,3 @@ class PageConverter:
         """Pickle by what it was made of; locks cannot be."""
         members = (self._renderers, self._entities, self._expiry, self._observe, self._keys)
         return type(self), members
-
-
-def as_they_are(blocks: Blocks) -> Blocks:
-    """Return blocks of pages as they are."""
-    return blocks
-
-
-class TableReader:
-    """Reads the parts of a table, within a `with` block; see `dealing.Reader`.
-
-    Args:
-        plan: How the table is read.
-        wire: Carries the calls.
-        budget: What they may consume.
-        convert: Makes of a page what goes out.
-        item_bytes: The average size of an item, None where that is not known.
-        finish: What becomes of the blocks of a part, in the thread that reads it.
-    """
-
-    def __init__(
-        self,
-        plan: ReadPlan,
-        wire: Wire,
-        budget: Budget,
-        convert: PageConverter,
-        *,
-        item_bytes: float | None = None,
-        finish: Callable[[Blocks], Blocks] = as_they_are,
-    ) -> None:
-        self._plan = plan
-        self._wire = wire
-        self._budget = budget
-        self._convert = convert
-        self._item_bytes = item_bytes
-        self._finish = finish
-        self._paging: Paging | None = None
-        self._end_watch: Callable[[], None] | None = None
-
-    def __enter__(self) -> Self:
-        """Make ready to read; the budget hears of throttled calls from now on."""
-        self._paging = Paging(
-            self._budget, consistent=self._plan.consistent, item_bytes=self._item_bytes
-        )
-        self._end_watch = self._wire.watch(self._plan.table, self._budget.throttled)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """End the watch for throttled calls."""
-        if self._end_watch is not None:
-            self._end_watch()
-
-    def __call__(self, part: Part) -> Blocks:
-        """Read a part from its place to its end."""
-        with refusals(self._plan):
-            yield from self._finish(
-                read_part(
-                    part,
-                    plan=self._plan,
-                    wire=self._wire,
-                    budget=self._budget,
-                    paging=self._paging,
-                    render=self._convert,
-                )
-            )
-
-    def name(self, number: int) -> str:
-        """Return a part in words."""
-        return self._plan.part(number)
-
-    def tell(self, news: Widened) -> None:
-        """Go on with more columns."""
-        self._convert.tell(news)
-
-
-@contextmanager
-def refusals(plan: ReadPlan) -> Iterator[None]:
-    """Turn DynamoDB's refusal of a read into an error about the configuration.
-
-    Args:
-        plan: What is read.
-
-    Raises:
-        ConfigError: DynamoDB has refused it.
-    """
-    try:
-        yield
-    except ServiceError as error:
-        if error.code != "ValidationException":
-            raise
-        raise ConfigError(
-            f"DynamoDB refuses to read {plan.what}: {error.message}",
-            "Check what table_options says of this table (filter, query, index)",
-        ) from error

@@ -17,6 +17,7 @@ from dynamodb_core import tables
 from dynamodb_core.errors import ConfigError, Error
 from dynamodb_core.expired import Expiry
 from dynamodb_core.notes import OWN
+from dynamodb_core.parts import as_they_are
 from dynamodb_core.table import Index
 from dynamodb_core.warm_up import WarmUp
 from dynamodb_core.warmth import Warmth
@@ -26,7 +27,7 @@ from tap_dynamodb.bookmarks import STATE_KEY
 from tap_dynamodb.entities import Entities
 from tap_dynamodb.increment import Increment
 from tap_dynamodb.incremental import STATE_KEY as INCREMENTAL_KEY
-from tap_dynamodb.pages import PageConverter, Widened, as_they_are
+from tap_dynamodb.pages import PageConverter, Widened
 from tap_dynamodb.scanning import TableScan
 
 if TYPE_CHECKING:

@@ -13,12 +13,13 @@ from dynamodb_core.capacity import Budget
 from dynamodb_core.paging import FIRST_ITEMS, PAGE_UNITS, UNIT_BYTES, USUAL_ITEM_BYTES
 from dynamodb_core.parts import Part
 from dynamodb_core.scan import read_page
+from dynamodb_core.table_reader import refusals
 from tap_dynamodb import selection
 from tap_dynamodb.advice import advise
 from tap_dynamodb.discovery import sampled_schema
 from tap_dynamodb.entities import Entities
 from tap_dynamodb.pace import read_pace
-from tap_dynamodb.pages import refusals
+from tap_dynamodb.pages import REFUSED
 from tap_dynamodb.particulars import Inquiry, Particulars
 from tap_dynamodb.sampled import Seen
 from tap_dynamodb.sources import DESCRIBE_WORKERS, Source
@@ -121,7 +122,7 @@ def sample(
     def chosen() -> int:
         return limit
 
-    with refusals(plan):
+    with refusals(plan, REFUSED):
         for segment in range(segments):
             page = read_page(wire, plan, Part(segment), budget, expected, limit=chosen)
             items += page.items

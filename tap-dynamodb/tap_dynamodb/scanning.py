@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from dynamodb_core import dealing, workers
 from dynamodb_core.capacity import CELLS, Budget
 from dynamodb_core.paging import UNIT_BYTES
+from dynamodb_core.parts import as_they_are
 from dynamodb_core.processes import can_share, shared_cells
 from dynamodb_core.progress import Progress
 from dynamodb_core.scan import choose_processes, choose_segments, choose_workers
 from dynamodb_core.table import Index
+from dynamodb_core.table_reader import TableReader
 from tap_dynamodb import selection
 from tap_dynamodb.bookmarks import ScanBookmark, identify
 from tap_dynamodb.pace import read_pace
-from tap_dynamodb.pages import TableReader, as_they_are
+from tap_dynamodb.pages import REFUSED
 
 if TYPE_CHECKING:
     import logging
@@ -171,7 +173,13 @@ class TableScan:
             purse=None if self.table.billing == "PROVISIONED" else purse,
         )
         reader = TableReader(
-            plan, wire, budget, convert, item_bytes=self.read.item_bytes, finish=finish
+            plan,
+            wire,
+            budget,
+            convert,
+            item_bytes=self.read.item_bytes,
+            finish=finish,
+            hint=REFUSED,
         )
 
         progress.follow(self.table.name, budget)

@@ -20,11 +20,12 @@ from dynamodb_core.expired import Expiry
 from dynamodb_core.parts import Part
 from dynamodb_core.plan import ReadPlan
 from dynamodb_core.settings import AwsSettings
+from dynamodb_core.table_reader import TableReader
 from dynamodb_core.throttling import Throttle
 from dynamodb_core.wire import BotoWire
 from tap_dynamodb.entities import Entities
 from tap_dynamodb.marks import ReplicationKey
-from tap_dynamodb.pages import Page, PageConverter, TableReader, Widened
+from tap_dynamodb.pages import Page, PageConverter, Widened
 from tap_dynamodb.render import LineRenderer, RecordRenderer
 from tap_dynamodb.seen import Highest
 from tests.engines.scanned import Account, ScannedTable

@@ -18,10 +18,11 @@ from dynamodb_core.capacity import Budget
 from dynamodb_core.errors import ConfigError, ServiceError
 from dynamodb_core.layouts import Columns
 from dynamodb_core.progress import Progress
+from dynamodb_core.table_reader import TableReader
 from dynamodb_core.throttling import Throttle
 from tap_dynamodb import scanning
 from tap_dynamodb.misfits import SHOWN as MISFIT_WARNINGS
-from tap_dynamodb.pages import Page, PageConverter, TableReader, Widened
+from tap_dynamodb.pages import Page, PageConverter, Widened
 from tap_dynamodb.render import RecordRenderer
 from tap_dynamodb.streams import DynamoDBStream
 from tests.engines.scanned import Account, ScannedTable

@@ -23,11 +23,12 @@ from dynamodb_core.rates import Asked
 from dynamodb_core.scan import PROCESS_RATE, PROCESSES_BYTES
 from dynamodb_core.settings import AwsSettings
 from dynamodb_core.table import Table
+from dynamodb_core.table_reader import TableReader
 from dynamodb_core.throttling import Throttle
 from dynamodb_core.wire import BotoWire
 from dynamodb_tools import sides
 from dynamodb_tools.canonical import Canon, bucket_of, unpack
-from dynamodb_tools.pages import RowReader, Rows
+from dynamodb_tools.pages import Rows
 from dynamodb_tools.preparing import refuse, require_affordable
 from dynamodb_tools.sides import How, TableSide, share_processes
 from tests.engines.scanned import Account, ScannedTable, arn
@@ -259,7 +260,7 @@ def test_a_reader_goes_to_another_process() -> None:
     raw = [msgspec.Raw(json.dumps(item).encode()) for item in ITEMS]
     assert again(raw) == rows(raw) != []
     wire = BotoWire(AwsSettings(region="eu-west-1"))
-    reader = RowReader(ReadPlan("orders", segments=3), wire, Budget(5.0), rows, item_bytes=10.0)
+    reader = TableReader(ReadPlan("orders", segments=3), wire, Budget(5.0), rows, item_bytes=10.0)
     assert reader.name(1) == "segment 1 of 3 of table orders"
 
 

@@ -14,7 +14,7 @@ from dynamodb_core.exports.detecting import Seen, detect
 from dynamodb_core.exports.documents import AS_WRITTEN
 from dynamodb_core.exports.lines import LineError, cut, parser
 from dynamodb_core.exports.streaming import BACKOFF, MOST_LINE, check_count, chunks
-from dynamodb_core.parts import Block
+from dynamodb_core.parts import Block, as_they_are
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -192,11 +192,6 @@ def _first_of(
             break
     # Copies: each would hold all of what was read with it.
     return [msgspec.Raw(bytes(item)) for item in items[:count]]
-
-
-def as_they_are(blocks: Iterator[Block[Any]]) -> Iterator[Block[Any]]:
-    """Return blocks as they are."""
-    return blocks
 
 
 class ExportReader:
