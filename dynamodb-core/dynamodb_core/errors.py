@@ -10,6 +10,7 @@ Error:
     ├── EndpointError        the service cannot be reached
     ├── DataError            an item or record that cannot be read or written
     ├── StateError           the state does not fit this run: start over, or undo the change
+    │   └── HistoryLost      changes are gone before they were read: start over
     ├── ServiceError         DynamoDB failed after every retry: run again
     │   └── CorruptReply     an answer arrived damaged, again and again
     └── PartLost             a part ended without saying that it is finished: run again
@@ -66,6 +67,10 @@ class DataError(Error):
 
 class StateError(Error):
     """The state belongs to another table or another kind of run."""
+
+
+class HistoryLost(StateError):
+    """Changes that were to be read are not there any more; the message names the shard and the hole."""
 
 
 class ServiceError(Error):
