@@ -154,30 +154,25 @@ class _Page:
         """Convert by program, misfits by reference; False when a number is not spelled as in JSON."""
         decode, build, nulls, _ = program
         texts: list[str] = []
-        note, spill, add, dumps = (
-            texts.append,
-            self.spilled.append,
-            self.records.append,
-            orjson.dumps,
-        )
+        note, spill, add = texts.extend, self.spilled.append, self.records.append
         # The program sends NULL to `rest` where an attribute has no column: not once it has one.
         trusted = True
         for raw in items:
+            body = raw if raw.__class__ is bytes else bytes(raw)
             try:
-                record = build(decode(raw), note, spill, raw) if trusted else self.reference(raw)
+                add(build(decode(body), note, spill, body) if trusted else self.reference(body))
             except _MISFITS:
-                record = self.reference(raw, teach=True)
+                add(self.reference(body, teach=True))
                 trusted = nulls.isdisjoint(self.late)
-            add(record if record.__class__ is bytes else dumps(record))
         return _are_numbers(texts)
 
     def by_reference(self, items: Sequence[msgspec.Raw]) -> Converted:
         """Convert item by item as codec.py does."""
         for raw in items:
-            self.records.append(orjson.dumps(self.reference(raw)))
+            self.records.append(self.reference(raw))
         return self.result()
 
-    def reference(self, raw: msgspec.Raw, *, teach: bool = False) -> dict[str, Any]:
+    def reference(self, raw: bytes | msgspec.Raw, *, teach: bool = False) -> bytes:
         """Convert one item as codec.py does."""
         item = _parse(raw)
         plain = _REFERENCE[type(self.layout)](item, self.layout, orjson.Fragment)
@@ -187,7 +182,7 @@ class _Page:
             self.layout = self.layout.widened(plain.late)
         elif teach and self.late.keys().isdisjoint(item) and not isinstance(self.layout, Typed):
             self.misfits.append(item)
-        return plain.record
+        return orjson.dumps(plain.record)
 
     def result(self) -> Converted:
         return Converted(self.records, self.late, Counter(self.spilled))
@@ -220,7 +215,7 @@ def _still_true(old: Layout, program: Program | None, new: Layout) -> bool:
     )
 
 
-def _parse(raw: msgspec.Raw) -> Item:
+def _parse(raw: bytes | msgspec.Raw) -> Item:
     try:
         item = orjson.loads(memoryview(raw))
     except orjson.JSONDecodeError as error:

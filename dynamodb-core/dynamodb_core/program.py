@@ -9,16 +9,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-import orjson
 
-from dynamodb_core.generate import Code, Nothing
-from dynamodb_core.pointers import escape
+from dynamodb_core.generate import Code
+from dynamodb_core.pieces import (
+    Json,
+    choice,
+    entries,
+    joined,
+    named,
+    optional,
+    pointed,
+    returned,
+)
 from dynamodb_core.shapes import Shape, nameable, size
+from dynamodb_core.structs import Nothing, Structs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from dynamodb_core.layouts import Columns, Packed, Typed
+    from dynamodb_core.pieces import Pieces
     from dynamodb_core.shapes import Fields
 
 _LF, _CR = b"\n\r"
@@ -35,80 +45,126 @@ class Program(NamedTuple):
 
     Attributes:
         decode: From an item's bytes to a struct.
-        build: From the struct to the record, or to its JSON on one line. Its second argument is
-            called with the text of every number, which is not checked; the third with every name that
-            went to `rest`; the fourth is the item's bytes.
+        build: From the struct to the record's JSON on one line. Its second argument is called with
+            the texts of some numbers, until it was given all, which are not checked; the third with
+            every name that went to `rest`; the fourth is the item's bytes.
         nulls: Attributes without a column that were only ever NULL.
         decided: All attributes for which the program knows that they have no column.
     """
 
     decode: Callable[[Any], Any]
-    build: Callable[
-        [Any, Callable[[str], None], Callable[[str], None], Any], dict[str, Any] | bytes
-    ]
+    build: Callable[[Any, Callable[[Iterable[str]], None], Callable[[str], None], Any], bytes]
     nulls: frozenset[str] = frozenset()
     decided: frozenset[str] = frozenset()
+
+
+class _Attribute(NamedTuple):
+    """An attribute of the items that a program for `plain` takes.
+
+    Attributes:
+        name: Its name.
+        source: An expression for its struct.
+        shape: What was seen of it.
+        always: Whether every item has it.
+        column: The type of its column, None without one.
+        null: Whether it has no column as it was only ever NULL.
+    """
+
+    name: str
+    source: str
+    shape: Shape
+    always: bool
+    column: str | None
+    null: bool
+
+    @property
+    def wrong(self) -> list[str]:
+        """The kinds that its column does not take."""
+        return [kind for kind in self.shape.kinds if kind not in (self.column, "NULL")]
+
+    @property
+    def fit(self) -> Shape:
+        """Its shape, with the kinds only that its column takes."""
+        kinds = {kind: None for kind in self.shape.kinds if kind in (self.column, "NULL")}
+        return Shape(kinds, self.shape.fields, self.shape.element)
 
 
 def compile_plain(fields: Fields, columns: Columns) -> Program | None:
     """Compile the layout `plain`; None when the reference is the better road."""
     if size(fields) > _POSITIONS or fields.varied(_SPARSE_PLAIN, _NAMES):
         return None
-    code = Code(columns)
     dropping = not columns.open and columns.unknown == "drop"
     if dropping and not all(map(nameable, columns.types)):
         return None
     full = not columns.open or len(columns.types) >= columns.limit
+    structs = Structs()
     members: list[tuple[str, Any, bool]] = []
-    nulls, decided = set(), set()
-    steps: list[tuple[str, str, list[str]]] = []
-    tagged = spilled = False
+    attributes: list[_Attribute] = []
     for name, shape in fields.shapes.items():
         kind = None if name == columns.reserved else columns.types.get(name)
-        if not nameable(name) or (kind is None and dropping):
+        unplaced = kind is None and (full or name == columns.reserved)
+        null = kind is None and not unplaced and list(shape.kinds) == ["NULL"]
+        if not nameable(name) or (kind is None and (dropping or not (unplaced or null))):
             continue
-        source = f"i.f{len(members)}"
+        always = fields.always(name)
+        one = _Attribute(name, f"i.f{len(members)}", shape, always, kind, null)
         if kind is not None:
-            wrong = [k for k in shape.kinds if k not in (kind, "NULL")]
-            fit = Shape(
-                {k: None for k in shape.kinds if k not in wrong}, shape.fields, shape.element
-            )
-            at = repr(f"/{escape(name)}")
-            tags = columns.reserved is not None and code.has_tags(shape, inside=True)
-            if wrong or len(fit.kinds) != 1:
-                lines = code.choices(name, source, fit, wrong, at=at if tags else None)
-            else:
-                only = next(iter(fit.kinds))
-                lines = [f"={code.kind(only, shape, source, at if tags else None, top=True)}"]
-            tagged |= tags
-            spilled |= bool(wrong)
-            members.append((name, code.struct(fit, wrong), fields.always(name)))
-        elif full or name == columns.reserved:
-            lines = [f"spill({name!r})", f"rest[{name!r}] = raw({source})"]
-            decided.add(name)
-            spilled = True
-            members.append((name, msgspec.Raw, fields.always(name)))
-        elif list(shape.kinds) == ["NULL"]:
-            lines = [f"spill({name!r})", f"rest[{name!r}] = {{'NULL': True}}"]
-            nulls.add(name)
-            spilled = True
-            members.append((name, code.struct(shape), fields.always(name)))
+            read = structs.typed(one.fit, one.wrong)
         else:
-            continue
-        steps.append((name, source, lines))
+            read = structs.typed(shape) if null else msgspec.Raw
+        attributes.append(one)
+        members.append((name, read, always))
     if dropping:
         members += [(name, Nothing, False) for name in columns.types if name not in fields.shapes]
-    body = code.assign(steps, {name for name, _, always in members if always})
-    before = ["types = {}"] * tagged + ["rest = {}"] * spilled
-    after = _reserve(columns.reserved, tagged=tagged, spilled=spilled)
-    code.function("build", "i, note, spill, whole", [*before, *body, *after, "return r"])
-    struct = code.define(members, closed=not dropping)
+    struct = structs.named(members, closed=not dropping)
+    code = Code(columns)
     return Program(
         msgspec.json.Decoder(struct).decode,
-        code.compiled("build"),
-        frozenset(nulls),
-        frozenset(decided | nulls),
+        code.build(lambda: _plain(code, columns, attributes)),
+        frozenset(each.name for each in attributes if each.null),
+        frozenset(each.name for each in attributes if each.column is None),
     )
+
+
+def _plain(code: Code, columns: Columns, attributes: list[_Attribute]) -> list[str]:
+    """Return statements that return a record of `plain`."""
+    always, others = [], []
+    tagged = spilled = False
+    for each in attributes:
+        tags = columns.reserved is not None and code.has_tags(each.shape, inside=True)
+        at = pointed(each.name) if tags and each.column is not None else None
+        tagged |= at is not None
+        spilled |= each.column is None or bool(each.wrong)
+        if each.column is not None and not each.wrong:
+            entry = [named(each.name), *code.value(each.shape, each.source, at, top=True)]
+            if each.always:
+                always.append(entry)
+            else:
+                others.append(optional(each.source, joined([Json(","), *entry])))
+        else:
+            spill = _spilled(code, each, at)
+            others.append(spill if each.always else optional(each.source, spill))
+    return _record(columns, always, others, tagged=tagged, spilled=spilled)
+
+
+def _spilled(code: Code, each: _Attribute, at: Pieces | None) -> str:
+    """Return an expression for the entry of an attribute that always or sometimes goes to `rest`."""
+
+    def kept(*typed: str) -> str:
+        return f"keep({each.name!r}, {joined([named(each.name), *typed])}, spill, rest)"
+
+    if each.null:
+        return kept(Json('{"NULL":true}'))
+    if each.column is None:
+        return kept(f"raw({each.source})")
+    fit = each.fit
+    takes = {}
+    for kind in fit.kinds:
+        value = code.kind(kind, fit, each.source, at, top=True)
+        takes[kind] = joined([Json(","), named(each.name), *value])
+    for kind in each.wrong:
+        takes[kind] = kept(Json(f'{{"{kind}":'), f"raw({each.source}.{kind})", Json("}"))
+    return choice(each.source, takes) if len(takes) > 1 else next(iter(takes.values()))
 
 
 def compile_packed(fields: Fields, layout: Packed) -> Program | None:
@@ -118,71 +174,100 @@ def compile_packed(fields: Fields, layout: Packed) -> Program | None:
         list(fields.shapes.get(name, Shape()).kinds) == [kind] for name, kind in keys.items()
     ):
         return None
-    code = Code(layout)
-    at = f"/{escape(layout.item_field)}"
-    tags = layout.reserved is not None and any(map(code.has_tags, fields.shapes.values()))
-    key: list[str] = []
-    body: list[str] = []
-    source_type: Any
+    structs, code = Structs(), Code(layout)
     if fields.varied(_SPARSE_PACKED, _NAMES) or not all(map(nameable, fields.shapes)):
         values = Shape()
         for shape in fields.shapes.values():
             values.merge(shape)
-        source_type = dict[str, code.struct(values)]  # type: ignore[misc]
-        one = len(values.kinds) == 1
-        for n, (name, kind) in enumerate(keys.items()):
-            body.append(f"k{n} = i.pop({name!r})")
-            if not one:
-                body.append(f"if k{n}.{kind} is U: misfit()")
-            key.append(f"{name!r}: {code.kind(kind, Shape(), f'k{n}', None, top=True)}")
-        place = f"{at!r} + '/' + esc(k)" if tags else None
-        body.append(f"r = {{k: {code.part(values, 'e', place)} for k, e in i.items()}}")
+        read: Any = dict[str, structs.typed(values)]  # type: ignore[misc]
+        build = code.build(lambda: _packed_by_name(code, layout, values))
     else:
-        members, steps = [], []
-        for n, (name, shape) in enumerate(fields.shapes.items()):
-            members.append((name, code.struct(shape), name in keys or fields.always(name)))
-            if name in keys:
-                value = code.kind(keys[name], Shape(), f"i.f{n}", None, top=True)
-                key.append(f"{name!r}: {value}")
-                continue
-            place = repr(f"{at}/{escape(name)}") if tags and code.has_tags(shape) else None
-            steps.append((name, f"i.f{n}", [f"={code.value(shape, f'i.f{n}', place)}"]))
-        source_type = code.define(members)
-        body = code.assign(steps, {name for name, _, always in members if always})
-    record = ", ".join([*key, f"{layout.item_field!r}: r"])
-    after = [f"r = {{{record}}}", *_reserve(layout.reserved, tagged=tags, spilled=False)]
-    before = ["types = {}"] * tags
-    code.function("build", "i, note, spill, whole", [*before, *body, *after, "return r"])
-    return Program(msgspec.json.Decoder(source_type).decode, code.compiled("build"))
+        read = structs.named(
+            [
+                (name, structs.typed(shape), name in keys or fields.always(name))
+                for name, shape in fields.shapes.items()
+            ]
+        )
+        build = code.build(lambda: _packed(code, layout, fields))
+    return Program(msgspec.json.Decoder(read).decode, build)
+
+
+def _packed(code: Code, layout: Packed, fields: Fields) -> list[str]:
+    """Return statements that return a record of `packed`, of a struct."""
+    tagged = False
+    key, always, others = {}, [], []
+    for n, (name, shape) in enumerate(fields.shapes.items()):
+        source = f"i.f{n}"
+        if name in layout.keys:
+            key[name] = code.kind(layout.keys[name], Shape(), source, None, top=True)
+            continue
+        tags = layout.reserved is not None and code.has_tags(shape)
+        tagged |= tags
+        place = pointed(layout.item_field, name) if tags else None
+        entry = [named(name), *code.value(shape, source, place)]
+        if fields.always(name):
+            always.append(entry)
+        else:
+            others.append(optional(source, joined([Json(","), *entry])))
+    ordered = [key[name] for name in layout.keys]
+    return _keyed(layout, ordered, entries(always, others), tagged=tagged)
+
+
+def _packed_by_name(code: Code, layout: Packed, values: Shape) -> list[str]:
+    """Return statements that return a record of `packed`, of a dictionary of structs."""
+    taken, key = [], []
+    for n, (name, kind) in enumerate(layout.keys.items()):
+        taken.append(f"k{n} = i.pop({name!r})")
+        if len(values.kinds) > 1:
+            taken.append(f"if k{n}.{kind} is U: misfit()")
+        key.append(code.kind(kind, Shape(), f"k{n}", None, top=True))
+    tagged = layout.reserved is not None and code.has_tags(values)
+    at = pointed(layout.item_field) if tagged else None
+    return [*taken, *_keyed(layout, key, code.dictionary(values, "i", at), tagged=tagged)]
+
+
+def _keyed(layout: Packed, key: list[Pieces], item: Pieces, *, tagged: bool) -> list[str]:
+    """Return statements that return a record of a key's values and an item."""
+    always = [[named(name), *value] for name, value in zip(layout.keys, key, strict=True)]
+    always.append([named(layout.item_field), *item])
+    return _record(layout, always, [], tagged=tagged)
 
 
 def compile_typed(layout: Typed) -> Program | None:
     """Compile the layout `dynamodb_json`; None when the reference is the better road."""
     if not all(map(nameable, layout.keys)):
         return None
-    code = Code(layout)
+    structs, code = Structs(), Code(layout)
+    code.escapes = True
     shapes = {name: Shape({kind: None}) for name, kind in layout.keys.items()}
-    struct = code.define([(n, code.struct(s), True) for n, s in shapes.items()], closed=False)
-    pieces = ["b'{'"]
+    struct = structs.named([(n, structs.typed(s), True) for n, s in shapes.items()], closed=False)
+    pieces, before = [], "{"
     for n, (name, kind) in enumerate(layout.keys.items()):
-        if kind == "N" and not code.texts:
-            text = f"(note(t := i.f{n}.N) or t).encode()"
-        else:
-            text = f"dumps({code.kind(kind, shapes[name], f'i.f{n}', None, top=True)})"
-        pieces += [repr(orjson.dumps(name) + b":"), text, "b','"]
-    pieces += [repr(orjson.dumps(layout.item_field) + b":"), "whole", "b'}'"]
-    parts = ", ".join(pieces)
+        value = joined(code.kind(kind, shapes[name], f"i.f{n}", None, top=True))
+        pieces += [repr((before + named(name)).encode()), f"{value}.encode()"]
+        before = ","
+    pieces += [repr((before + named(layout.item_field)).encode()), "whole", "b'}'"]
     # A number is found several times as fast as a byte string.
-    body = [f"r = join(({parts}))", f"if {_LF} in r or {_CR} in r: misfit()", "return r"]
+    body = [
+        f"r = glue(({', '.join(pieces)}))",
+        f"if {_LF} in r or {_CR} in r: misfit()",
+        "return r",
+    ]
     code.function("build", "i, note, spill, whole", body)
     return Program(msgspec.json.Decoder(struct).decode, code.compiled("build"))
 
 
-def _reserve(reserved: str | None, *, tagged: bool, spilled: bool) -> list[str]:
-    if reserved is None or not (tagged or spilled):
-        return []
-    if tagged and spilled:
-        both = "{**({'types': types} if types else {}), **({'rest': rest} if rest else {})}"
-        return [f"if types or rest: r[{reserved!r}] = {both}"]
-    part = "types" if tagged else "rest"
-    return [f"if {part}: r[{reserved!r}] = {{{part!r}: {part}}}"]
+def _record(
+    layout: Columns | Packed,
+    always: list[Pieces],
+    others: list[str],
+    *,
+    tagged: bool,
+    spilled: bool = False,
+) -> list[str]:
+    """Return statements that return a record of these entries and of the reserved object."""
+    before = ["types = []"] * tagged + ["rest = []"] * spilled
+    if layout.reserved is not None and before:
+        parts = f"{'types' if tagged else '()'}, {'rest' if spilled else '()'}"
+        others = [*others, f"reserve({named(layout.reserved)!r}, {parts})"]
+    return [*before, *returned(entries(always, others), ".encode()")]

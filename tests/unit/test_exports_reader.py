@@ -17,6 +17,7 @@ from dynamodb_core.change import Change
 from dynamodb_core.converter import Converter
 from dynamodb_core.dealing import hands
 from dynamodb_core.errors import DataError, EndpointError, Error, StateError
+from dynamodb_core.exports import reader as reading
 from dynamodb_core.exports import streaming
 from dynamodb_core.exports.kinds import DataFile
 from dynamodb_core.exports.reader import ExportReader, first_items, read_changes
@@ -104,11 +105,30 @@ def test_a_read_goes_on_after_any_block(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", [1, 2, 3, 4999, 5000])
-def test_a_read_goes_on_within_a_chunk(tmp_path: Path, line: int) -> None:
-    read, _ = full(tmp_path)
+@pytest.mark.parametrize("unseen", [False, True])
+def test_a_read_goes_on_within_a_chunk(tmp_path: Path, line: int, unseen: bool) -> None:
+    read, _ = full(tmp_path, unseen=unseen)
     blocks = list(read(Part(0, {"line": line})))
     assert payloads(blocks) == ITEMS[line:]
+    for block in blocks[:-1]:
+        line += block.count
+        assert block.count
+        assert block.place == {"line": line}
     assert blocks[-1].finished
+
+
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("unseen", [False, True])
+def test_lines_are_told_from_any_of_them_on(tmp_path: Path, ended: bool, unseen: bool) -> None:
+    lines = [exports.full_line(each) for each in ITEMS[:3]]
+    (tmp_path / "a").write_bytes(b"\n".join(lines) + b"\n" * ended)
+    file = file_of(tmp_path / "a", 3)
+    for skip in range(4):
+        options: Any = {"format": "dynamodb_json", "changes": False, "unseen": unseen}
+        found = list(reading.read(Folder(tmp_path), file, skip=skip, **options))
+        assert [(decoded(some.found), some.before, some.lines) for some in found] == [
+            (ITEMS[skip:3], skip, 3 - skip)
+        ] * (skip < 3)
 
 
 def test_blank_lines_count_for_places_and_not_for_items(tmp_path: Path) -> None:

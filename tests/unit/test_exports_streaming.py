@@ -121,6 +121,17 @@ def test_a_chunk_is_whole_lines_and_neither_small_nor_large() -> None:
     assert all(1 << 16 <= len(each.data) <= 2 << 17 for each in found[:-1])
 
 
+def test_damage_is_told_by_the_lines_before_it() -> None:
+    packed = gzip.compress(DATA * 100)[:-9]
+    found: list[int] = []
+
+    reading = chunks(FakeStore(packed), file_of(packed))
+    with pytest.raises(DataError) as told:
+        found.extend(each.data.count(b"\n") for each in reading)
+    assert len(found) > 1
+    assert f"beyond line {sum(found):,}:" in str(told.value)
+
+
 def test_members_of_a_line_each_are_gathered() -> None:
     packed = b"".join(gzip.compress(line + b"\n", 1) for line in LINES)
     assert len(list(chunks(FakeStore(packed), file_of(packed)))) == 1
@@ -128,7 +139,7 @@ def test_members_of_a_line_each_are_gathered() -> None:
 
 def test_a_last_line_without_its_end_counts() -> None:
     (chunk,) = chunks(FakeStore(b"a\nb\nc"), file_of(b"a\nb\nc"))
-    assert chunk == (b"a\nb\nc", 3)
+    assert (chunk.data, chunk.lines) == (b"a\nb\nc", 3)
 
 
 @pytest.mark.parametrize("data", [gzip.compress(b""), b""])

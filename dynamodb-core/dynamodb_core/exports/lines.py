@@ -40,6 +40,7 @@ _NULLS = frozenset({"null", "nullvalue"})
 
 _HEAD = b'{"Item":'
 _BETWEEN = b"}\n" + _HEAD
+(_LF,) = b"\n"
 
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -134,8 +135,7 @@ def cut(data: bytes) -> list[bytes] | None:
     except UnicodeDecodeError:
         return None
     found = data[len(_HEAD) : -2 if data.endswith(b"\n") else -1].split(_BETWEEN)
-    # With as many as there are lines, none holds the end of one.
-    return found if len(found) == _count(data) else None
+    return None if any(_LF in item for item in found) else found
 
 
 def each_line(data: bytes, read: Callable[[bytes], Any]) -> list[Any]:

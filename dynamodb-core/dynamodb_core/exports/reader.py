@@ -88,15 +88,16 @@ def read(
     unseen = unseen and format == "dynamodb_json" and not changes
     reading = chunks(store, file, verify=verify, most_line=most_line, backoff=backoff, sleep=sleep)
     before = items = 0
-    for data, count in reading:
-        lines = count
+    for chunk in reading:
+        data, gone = chunk.data, 0
         if before < skip:
-            gone = min(skip - before, lines)
-            rest = data.split(b"\n", gone)[gone] if gone < lines else b""
-            items += sum(1 for line in data.split(b"\n", gone)[:gone] if line.strip())
-            before, lines, data = before + gone, lines - gone, rest  # noqa: PLW2901
-        if not lines:
-            continue
+            gone = min(skip - before, chunk.lines)
+            passed = data.split(b"\n", gone)
+            items += sum(1 for line in passed[:gone] if line.strip())
+            before += gone
+            if gone == chunk.lines:
+                continue
+            data = passed[gone]
         try:
             pieces = cut(data) if unseen else None
             found = parse(data) if pieces is None else pieces
@@ -106,6 +107,9 @@ def read(
                     pass
             raise _wrong(error, data, before, where, Seen(format, changes)) from error
         items += len(found)
+        if pieces is not None:
+            chunk.lines = gone + len(pieces)
+        lines = chunk.lines - gone
         yield Some(found, data, before, lines, unseen=pieces is not None)
         before += lines
     if before < skip:

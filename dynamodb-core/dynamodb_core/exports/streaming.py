@@ -19,7 +19,8 @@ import os
 import re
 import time
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 from isal import igzip_lib
 
@@ -59,16 +60,20 @@ _BINARY = re.compile(rb"[\x00\x01\x04-\x08\x0e-\x1f]").search
 _BINARY_WITHIN = 1024
 
 
-class Chunk(NamedTuple):
+class Chunk:
     """Some whole lines of a file.
 
-    Attributes:
+    Args:
         data: The lines; the last one of a file may lack its end.
-        lines: How many they are, blank ones included.
     """
 
-    data: bytes
-    lines: int
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    @cached_property
+    def lines(self) -> int:
+        """How many they are, blank ones included: counted, unless whoever took them apart has set it."""
+        return self.data.count(b"\n") + (not self.data.endswith(b"\n"))
 
 
 class _Inflater(Protocol):
@@ -115,9 +120,9 @@ def chunks(
         try:
             inflated = _inflated(raw, file, min(INFLATED_BYTES, most_line))
             for data in _whole_lines(inflated, most_line):
-                count = data.count(b"\n") + (not data.endswith(b"\n"))
-                yield Chunk(data, count)
-                number += count
+                chunk = Chunk(data)
+                yield chunk
+                number += chunk.lines
         except _Damage as damage:
             raise DataError(
                 f"The file {where} cannot be read beyond line {number:,}: {damage}", AS_WRITTEN
