@@ -30,7 +30,11 @@ USER_AGENT = f"ferry-dynamodb Boto3/{boto3.__version__} Python/{platform.python_
 _NOTHING: Mapping[str, Any] = {"BatchWriteItem": [], "BatchGetItem": {}}
 """What these operations would do to no item; they name their tables as keys of `RequestItems`."""
 
-_ARN_REGION = re.compile("arn:[^:]+:dynamodb:([^:]+):")
+_ARN_REGION = re.compile("arn:[^:]+:(?:dynamodb|kinesis):([^:]+):")
+
+_OF_STREAMS = ("StreamArn", "StreamARN", "ShardIterator")
+"""What the endpoint rules of the services of streams look at. An iterator of DynamoDB Streams begins with
+the stream's ARN, and they take that out of it."""
 
 log = logging.getLogger("ferry-dynamodb")
 
@@ -130,7 +134,7 @@ def open_client(
 
     Args:
         session: What `open_session` returned.
-        service: `dynamodb`, `dynamodbstreams`, `s3` or `sts`.
+        service: `dynamodb`, `dynamodbstreams`, `kinesis`, `s3` or `sts`.
         tries: How often a call is tried in all.
         connections: How many calls go on at once.
         **more: More of `botocore.config.Config`.
@@ -156,24 +160,26 @@ def open_client(
 
 
 def endpoint_parameters(client: Any, operation: str, table: str) -> dict[str, Any]:
-    """Return what botocore's endpoint rules look at in a request to DynamoDB.
+    """Return what botocore's endpoint rules look at in a request.
 
     Args:
-        client: botocore's client of DynamoDB.
-        operation: DynamoDB's name of the operation.
-        table: Name or ARN of what it is about; may be empty.
+        client: botocore's client of DynamoDB, DynamoDB Streams or Kinesis.
+        operation: The service's name of the operation.
+        table: Name or ARN of what it is about, the ARN of a stream; may be empty.
 
     Raises:
-        ConfigError: The table is in another region than the client speaks to.
+        ConfigError: The table or stream is in another region than the client speaks to.
     """
     if not table:
         return {}
+    service = client.meta.service_model.service_name
+    kind = "Table" if service == "dynamodb" else "Stream"
     arn, region = _ARN_REGION.match(table), client.meta.region_name
     regional = region in urlsplit(client.meta.endpoint_url).netloc.split(".")  # no engine's own
     if arn and arn[1] != region and regional:
         raise ConfigError(
-            f"Table {table} is in region {arn[1]}, and the calls go to region {region}",
-            f"Set aws_region to {arn[1]}; tables of several regions take a plugin for each",
+            f"{kind} {table} is in region {arn[1]}, and the calls go to region {region}",
+            f"Set aws_region to {arn[1]}; {kind.lower()}s of several regions take a plugin for each",
         )
     if operation in _NOTHING:
         return {"RequestItems": {table: _NOTHING[operation]}}
@@ -186,7 +192,9 @@ def endpoint_parameters(client: Any, operation: str, table: str) -> dict[str, An
         )
     model = client.meta.service_model.operation_model(operation)
     names = {each.name: each.member_name for each in model.context_parameters}
-    return {names.get("ResourceArn", "TableName"): table}
+    if service == "dynamodb":
+        return {names.get("ResourceArn", "TableName"): table}
+    return {names[name]: table for name in _OF_STREAMS if name in names}
 
 
 def _check_ca_bundle(settings: AwsSettings) -> None:

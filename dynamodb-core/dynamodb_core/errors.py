@@ -5,6 +5,7 @@
 Error:
     ├── ConfigError          change the configuration
     │   ├── TableNotFound    name another table, region or endpoint
+    │   ├── StreamNotFound   name another stream, or turn it on
     │   └── KeyMismatch      the table's key is not the stream's key
     ├── AccessError          credentials or permissions
     ├── EndpointError        the service cannot be reached
@@ -47,6 +48,10 @@ class ConfigError(Error):
 
 class TableNotFound(ConfigError):
     """The table does not exist in this account and region."""
+
+
+class StreamNotFound(ConfigError):
+    """The stream, or a shard of it, does not exist in this account and region."""
 
 
 class KeyMismatch(ConfigError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from botocore import exceptions as boto_errors
@@ -13,6 +13,7 @@ from dynamodb_core.errors import (
     EndpointError,
     Error,
     ServiceError,
+    StreamNotFound,
     TableNotFound,
 )
 
@@ -25,10 +26,30 @@ FAILURES = (boto_errors.BotoCoreError, boto_errors.ClientError, ValueError)
 MOST_TEXT = 300
 """Characters of an error's text that are shown; a proxy's may be a whole page."""
 
-_SERVICES = {"dynamodb": ("aws_endpoint_url", "DynamoDB"), "s3": ("aws_endpoint_url_s3", "S3")}
+_SERVICES = {
+    "dynamodb": ("aws_endpoint_url", "DynamoDB"),
+    "dynamodbstreams": ("aws_endpoint_url_streams", "DynamoDB Streams"),
+    "kinesis": ("aws_endpoint_url_kinesis", "Kinesis"),
+    "s3": ("aws_endpoint_url_s3", "S3"),
+}
 """The setting of a service's endpoint, and its name, by botocore's name of it."""
 
 THROTTLED = ("ProvisionedThroughputExceeded", "ThrottlingException", "RequestLimitExceeded")
+STREAM_THROTTLED = (*THROTTLED, "LimitExceededException", "KMSThrottlingException")
+"""How codes begin that say that too much is asked of a service of streams; for tables, a limit that is
+exceeded is none of reading."""
+
+TWO_READERS = (
+    "A shard takes two readers at once: see what else reads the stream (functions, replicas, "
+    "other runs)"
+)
+_CROWDED = {
+    "dynamodbstreams": TWO_READERS,
+    "kinesis": "A shard gives 2 MB and five reads a second to all its readers: see what else reads the "
+    "stream",
+}
+"""Why reads of a stream are throttled, by botocore's name of its service."""
+
 ACCESS_CODES = frozenset(
     {
         "AccessDenied",
@@ -38,6 +59,7 @@ ACCESS_CODES = frozenset(
         "IncompleteSignature",
         "InvalidClientTokenId",
         "InvalidSignatureException",
+        "KMSAccessDeniedException",
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
         "NotAuthorizedException",
@@ -45,6 +67,17 @@ ACCESS_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
+
+
+class _About(NamedTuple):
+    """What a call was about, and where it went."""
+
+    service: str
+    name: str
+    setting: str
+    what: str
+    thing: str
+    place: str
 
 
 def explain(
@@ -55,7 +88,7 @@ def explain(
     Args:
         error: What botocore raised.
         operation: The operation that failed.
-        table: The table it was about; may be empty.
+        table: The table or stream it was about; may be empty.
         settings: Where the service is.
         service: botocore's name of the service.
 
@@ -67,9 +100,12 @@ def explain(
     if own:
         place = f"{own}, {place}"
     setting, name = _SERVICES[service]
-    what = f"{operation} on table {table}" if table else operation
+    if service in _CROWDED and own == settings.endpoint_url and own:
+        setting = "aws_endpoint_url"
+    thing = f"{'stream' if service in _CROWDED else 'table'} {table}".rstrip()
+    what = f"{operation} on {thing}" if table else operation
     if isinstance(error, boto_errors.ClientError):
-        return _refusal(error, what, table, place, settings)
+        return _refusal(error, _About(service, name, setting, what, thing, place), settings)
     if isinstance(
         error,
         boto_errors.NoCredentialsError
@@ -98,25 +134,38 @@ def explain(
     return EndpointError(f"{what} did not reach {name} ({place}): {said}".rstrip(". "), hint)
 
 
-def throttled(error: boto_errors.ClientError) -> bool:
+def throttle_codes(service: str) -> tuple[str, ...]:
+    """Return how the codes begin by which a service says that it is asked too much.
+
+    Args:
+        service: botocore's name of the service.
+    """
+    return STREAM_THROTTLED if service in _CROWDED else THROTTLED
+
+
+def throttled(error: boto_errors.ClientError, service: str = "dynamodb") -> bool:
     """Say whether a call may succeed when it is tried again, and botocore will not.
 
     Args:
         error: What the call raised.
+        service: botocore's name of the service.
     """
     code = error.response.get("Error", {}).get("Code", "")
-    return code.startswith(THROTTLED) or "RetryQuotaReached" in error.response["ResponseMetadata"]
+    return (
+        code.startswith(throttle_codes(service))
+        or "RetryQuotaReached" in error.response["ResponseMetadata"]
+    )
 
 
-def _refusal(
-    error: boto_errors.ClientError, what: str, table: str, place: str, settings: AwsSettings
-) -> Error:
+def _refusal(error: boto_errors.ClientError, about: _About, settings: AwsSettings) -> Error:
+    service, name, setting, what, thing, place = about
     code = error.response.get("Error", {}).get("Code", "")
     text = _discreet(str(error.response.get("Error", {}).get("Message", "")), settings)
     if code == "ResourceNotFoundException":
-        return TableNotFound(
-            f"Table {table} does not exist ({place})",
-            "Check its name, aws_region, aws_endpoint_url and the account of the credentials",
+        absent, sign = (StreamNotFound, "ARN") if service in _CROWDED else (TableNotFound, "name")
+        return absent(
+            f"{thing[:1].upper()}{thing[1:]} does not exist ({place})",
+            f"Check its {sign}, aws_region, {setting} and the account of the credentials",
         )
     if code in ACCESS_CODES and error.operation_name == "AssumeRole":
         return AccessError(
@@ -131,12 +180,14 @@ def _refusal(
         )
     if code.startswith(("3", "4")):  # a status alone, where DynamoDB gives a code
         return EndpointError(
-            f"{what} was answered with {code}, and not by DynamoDB: {text} ({place})",
-            "Check aws_endpoint_url, and proxies on the way",
+            f"{what} was answered with {code}, and not by {name}: {text} ({place})",
+            f"Check {setting}, and proxies on the way",
         )
-    return ServiceError(
-        f"{what} failed with {code}: {text} ({place})", "Run again to go on", code=code
-    )
+    hint = "Run again to go on"
+    crowded = _CROWDED.get(service)
+    if crowded and error.operation_name == "GetRecords" and code.startswith(STREAM_THROTTLED):
+        hint = f"{crowded}, and run again to go on"
+    return ServiceError(f"{what} failed with {code}: {text} ({place})", hint, code=code)
 
 
 def _setting(error: Exception) -> tuple[str, str] | None:

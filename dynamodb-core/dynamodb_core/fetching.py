@@ -153,7 +153,7 @@ class Fetcher:
         try:
             wanted = {"Keys": list(asked.values()), "ConsistentRead": self._consistent}
             request = {"RequestItems": {self._table: wanted}, "ReturnConsumedCapacity": "TOTAL"}
-            body = self._wire.call("BatchGetItem", _dump(request), table=self._table)
+            body = self._wire.call("BatchGetItem", dump(request), table=self._table)
             items, left, said = self._read(body, asked)
             answered = len(asked) - len(left)
             consumed = self._mean * answered if said is None else said
@@ -165,7 +165,7 @@ class Fetcher:
     def _read(self, body: bytes, asked: Keys) -> tuple[dict[Hashable, Item], Keys, float | None]:
         """Return an answer's items, the keys that it leaves over, and the units that it names."""
         try:
-            answer = _load(body)
+            answer = load(body)
             items: dict[Hashable, Item] = {
                 self._key.identity(item): item
                 for items in answer["Responses"].values()
@@ -200,14 +200,16 @@ class Fetcher:
         )
 
 
-def _load(body: bytes) -> Any:
+def load(body: bytes) -> Any:
+    """Return what JSON of DynamoDB says; it may hold texts that are no Unicode."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:  # it takes no half of a surrogate pair for a character
         return json.loads(body)
 
 
-def _dump(request: Any) -> bytes:
+def dump(request: Any) -> bytes:
+    """Return the JSON of a request or an item; it may hold texts that are no Unicode."""
     try:
         return orjson.dumps(request)
     except orjson.JSONEncodeError:

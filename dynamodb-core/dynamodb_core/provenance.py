@@ -20,6 +20,15 @@ TABLE = "x-dynamodb-table"
 DELETED_AT = "_sdc_deleted_at"
 """The property that says when an item was deleted, in records that delete."""
 
+DELETED_BY = "_sdc_deleted_by"
+"""That which says who has deleted it, where that was DynamoDB itself (`ttl`)."""
+
+OLD_IMAGE = "_sdc_old_image"
+"""That which holds the item as it was before a change."""
+
+SEQUENCE = "_sdc_sequence"
+"""That which orders the records of one item."""
+
 
 def stream_name(table: str) -> str:
     """Return the name of a table's stream.

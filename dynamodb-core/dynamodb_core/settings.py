@@ -59,6 +59,13 @@ AWS_PROPERTIES: dict[str, dict[str, Any]] = {
         "title": "Endpoint URL of DynamoDB Streams",
         "description": "Endpoint of DynamoDB Streams. Left out, aws_endpoint_url holds for it too.",
     },
+    "aws_endpoint_url_kinesis": {
+        "type": ["string", "null"],
+        "title": "Endpoint URL of Kinesis",
+        "description": (
+            "Endpoint of Kinesis Data Streams. Left out, aws_endpoint_url holds for it too."
+        ),
+    },
     "aws_endpoint_url_s3": {
         "type": ["string", "null"],
         "title": "Endpoint URL of S3",
@@ -132,6 +139,7 @@ class AwsSettings:
     region: str | None = None
     endpoint_url: str | None = None
     endpoint_url_streams: str | None = None
+    endpoint_url_kinesis: str | None = None
     endpoint_url_s3: str | None = None
     endpoint_url_sts: str | None = None
     proxy_url: str | None = None
@@ -193,7 +201,7 @@ class AwsSettings:
         """
         name = _ENDPOINTS.get(service)
         own: str | None = getattr(self, name) if name else None
-        return self.endpoint_url if own is None and service == "dynamodbstreams" else own
+        return self.endpoint_url if own is None and service in _OF_CHANGES else own
 
     def __repr__(self) -> str:
         """Name the place, never the secrets."""
@@ -203,9 +211,11 @@ class AwsSettings:
 _ENDPOINTS = {
     "dynamodb": "endpoint_url",
     "dynamodbstreams": "endpoint_url_streams",
+    "kinesis": "endpoint_url_kinesis",
     "s3": "endpoint_url_s3",
     "sts": "endpoint_url_sts",
 }
+_OF_CHANGES = frozenset({"dynamodbstreams", "kinesis"})
 
 
 def _is_url(text: str) -> bool:

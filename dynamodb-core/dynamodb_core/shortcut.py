@@ -105,7 +105,8 @@ class Shortcut:
         self._timeout: float = client.meta.config.read_timeout
         self._detour = 0
         self._call = threading.local()
-        client.meta.events.register("before-send.dynamodb", self._before_send)
+        service = client.meta.service_model.service_id.hyphenize()
+        client.meta.events.register(f"before-send.{service}", self._before_send)
 
     def send(
         self, operation: str, table: str, body: bytes

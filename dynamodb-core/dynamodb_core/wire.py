@@ -1,4 +1,4 @@
-"""The network edge: DynamoDB as a function from operation and body bytes to body bytes.
+"""The network edge: DynamoDB, and its streams, as a function from operation and body bytes to body bytes.
 
 botocore keeps what it is good at (credentials, endpoints, signing, retries, error classes); its walk
 over every attribute of every item is left out. A request's body is put in just before it is signed,
@@ -20,7 +20,7 @@ from botocore import exceptions as boto_errors
 from dynamodb_core import throttling
 from dynamodb_core.connect import endpoint_parameters, open_client, open_session
 from dynamodb_core.errors import AccessError, CorruptReply, ServiceError
-from dynamodb_core.explain import FAILURES, THROTTLED, explain, throttled
+from dynamodb_core.explain import FAILURES, explain, throttle_codes, throttled
 from dynamodb_core.retry import Backoff
 from dynamodb_core.shortcut import FIRST_FAILURE, Answer, Shortcut
 
@@ -33,7 +33,16 @@ if TYPE_CHECKING:
     from dynamodb_core.throttling import Throttle
 
 DATA_OPERATIONS = frozenset(
-    {"Scan", "Query", "BatchWriteItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"}
+    {
+        "Scan",
+        "Query",
+        "BatchWriteItem",
+        "BatchGetItem",
+        "PutItem",
+        "UpdateItem",
+        "DeleteItem",
+        "GetRecords",
+    }
 )
 """Operations that are worth many retries; the others fail soon, so that a wrong endpoint is told."""
 
@@ -41,6 +50,9 @@ CORRUPT_TRIES = 4
 THROTTLED_TRIES = 40
 """Tries of a throttled call after botocore's own. Those come out of a store that all calls share, and
 it is empty soon where a table is throttled for long."""
+
+STREAM_THROTTLED_TRIES = 3
+"""The same, of a stream: all of them take less than the five minutes that an iterator of Kinesis lives."""
 
 THROTTLED_PAUSES = Backoff(first=1.0, limit=20.0)
 
@@ -72,9 +84,10 @@ class Wire(Protocol):
         """Carry out one operation.
 
         Args:
-            operation: DynamoDB's name of the operation, for example `Scan`.
+            operation: The service's name of the operation, for example `Scan`.
             body: The request as JSON.
-            table: Name or ARN of the table, for the endpoint rules and for messages.
+            table: Name or ARN of the table, or the ARN of the stream, for the endpoint rules and for
+                messages.
 
         Returns:
             The whole answer as JSON; its checksum, where there is one, has been verified.
@@ -105,6 +118,7 @@ class BotoWire:
     Args:
         settings: Where the service is and who asks.
         connections: How many calls go on at once.
+        service: botocore's name of the service: `dynamodb`, `dynamodbstreams` or `kinesis`.
         sleep: Waits for seconds before a damaged or throttled call is tried again.
     """
 
@@ -113,11 +127,13 @@ class BotoWire:
         settings: AwsSettings,
         *,
         connections: int = 10,
+        service: str = "dynamodb",
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.throttles = 0
         self._settings = settings
         self._connections = connections
+        self._service = service
         self._sleep = sleep
         self._lock = threading.Lock()
         self._session: boto3.Session | None = None
@@ -168,7 +184,11 @@ class BotoWire:
     def __getstate__(self) -> dict[str, Any]:
         """Return what it was made of and what it has said, so that this is said once."""
         with self._lock:
-            made = {"settings": self._settings, "connections": self._connections}
+            made = {
+                "settings": self._settings,
+                "connections": self._connections,
+                "service": self._service,
+            }
             return {"made": made, "in_all": self._in_all, "told": set(self._told)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -183,7 +203,7 @@ class BotoWire:
             try:
                 answer = self._patiently(shortcut, operation, table, body)
             except FAILURES as error:
-                raise explain(error, operation, table, self._settings) from error
+                raise explain(error, operation, table, self._settings, self._service) from error
             except RuntimeError as error:
                 if "expired" not in str(error):
                     raise
@@ -210,12 +230,13 @@ class BotoWire:
                 # every public method of a client is this one under another name
                 return shortcut.client._make_api_call(operation, {**parameters, _BODY: body})  # noqa: SLF001
 
-        pauses = islice(THROTTLED_PAUSES.delays(), THROTTLED_TRIES)
+        tries = THROTTLED_TRIES if self._service == "dynamodb" else STREAM_THROTTLED_TRIES
+        pauses = islice(THROTTLED_PAUSES.delays(), tries)
         while True:
             try:
                 return attempt()
             except boto_errors.ClientError as error:
-                pause = next(pauses, None) if throttled(error) else None
+                pause = next(pauses, None) if throttled(error, self._service) else None
                 if pause is None:
                     raise
             self._sleep(pause)
@@ -241,15 +262,15 @@ class BotoWire:
             self._session = open_session(self._settings, self._told)
         client = open_client(
             self._session,
-            "dynamodb",
+            self._service,
             tries=tries,
             connections=self._connections,
             parameter_validation=False,
         )
-        events = client.meta.events
-        events.register("before-parameter-build.dynamodb", _hold_body)
-        events.register("before-call.dynamodb", _put_body)
-        events.register("before-parse.dynamodb", self._take_body)
+        events, name = client.meta.events, client.meta.service_model.service_id.hyphenize()
+        events.register(f"before-parameter-build.{name}", _hold_body)
+        events.register(f"before-call.{name}", _put_body)
+        events.register(f"before-parse.{name}", self._take_body)
         return Shortcut(client, self._session.get_credentials())
 
     def _take_body(
@@ -263,7 +284,7 @@ class BotoWire:
             customized_response_dict[_BODY] = body
             customized_response_dict[_HEADERS] = response_dict["headers"]
             response_dict["body"] = b"{}"
-        elif any(code.encode() in body for code in THROTTLED):
+        elif any(code.encode() in body for code in throttle_codes(self._service)):
             with self._lock:
                 self.throttles += 1
             for throttle in throttling.reasons(body):

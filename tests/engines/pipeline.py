@@ -135,11 +135,11 @@ def target_config(engine: Engine, **more: Any) -> dict[str, Any]:
     return {**engine.config(), "table_name": "{table}_copy", **more}
 
 
-def meltano(environment: Mapping[str, str], *arguments: str) -> Ended:
-    """Run Meltano in this repository's own project."""
+def meltano(environment: Mapping[str, str], *arguments: str, folder: Path = ROOT) -> Ended:
+    """Run Meltano in the project of a folder, by default in this repository's own."""
     done = subprocess.run(
         [str(Path(sys.executable).with_name("meltano")), *arguments],
-        cwd=ROOT,
+        cwd=folder,
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -28,10 +28,11 @@ _OF_ONE_HOP = {"connection", "content-length", "date", "server", "transfer-encod
 
 @dataclass(frozen=True)
 class Call:
-    """One call: the operation and its request."""
+    """One call: the operation and its request, and the service, as the target header spells it."""
 
     operation: str
     request: dict[str, Any]
+    service: str = ""
 
 
 class Relay:
@@ -53,6 +54,7 @@ class Relay:
             Call(
                 each.operation,
                 json.loads(each.body) if "X-Amz-Target" in each.headers else each.form,
+                each.headers.get("X-Amz-Target", "").partition("_")[0],
             )
             for each in self._service.requests[self._forgotten :]
         ]

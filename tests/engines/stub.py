@@ -35,7 +35,7 @@ SINK = "sink"
 
 _CHUNK = 1 << 18
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_TARGET = re.compile(rb"\r\nx-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
+_TARGET = re.compile(rb"\r\nx-amz-target: *DynamoDB(?:Streams)?_20120810\.(\w+)", re.IGNORECASE)
 _WRITTEN = re.compile(rb'"RequestItems" *: *\{ *"([^"]+)"')
 _KEY = [{"AttributeName": "id", "KeyType": "HASH"}]
 
@@ -63,31 +63,31 @@ class Service:
             self.counts["items_read"] += page.count
             return [head(200, page.length, page.crc), *page.parts]
         if operation == "ListTables":
-            return _json(200, {"TableNames": sorted(self.tables)})
+            return json_answer(200, {"TableNames": sorted(self.tables)})
         if operation == "counts":
-            return _json(200, {**self.counts, "cpu_seconds": time.process_time()})
+            return json_answer(200, {**self.counts, "cpu_seconds": time.process_time()})
         if operation == "CreateTable":
             types = [
                 [d["AttributeName"], d["AttributeType"]] for d in request["AttributeDefinitions"]
             ]
             name = request["TableName"]
             self.tables[name] = self._table(name, request["KeySchema"], types)
-            return _json(200, {"TableDescription": self.tables[name]})
+            return json_answer(200, {"TableDescription": self.tables[name]})
         if operation == "ListTagsOfResource":
-            return _json(200, {"Tags": []})
+            return json_answer(200, {"Tags": []})
         table = self.tables.get(request.get("TableName", ""))
         if table is None:
             return _refusal("ResourceNotFoundException", "Requested resource not found")
         if operation == "DescribeTable":
-            return _json(200, {"Table": table})
+            return json_answer(200, {"Table": table})
         if operation == "DescribeTimeToLive":
-            return _json(200, {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
+            return json_answer(200, {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
         if operation in ("PutItem", "UpdateItem"):
             self.counts["items_written"] += 1
             consumed = {"TableName": table["TableName"], "CapacityUnits": 1.0}
-            return _json(200, {"ConsumedCapacity": consumed})
+            return json_answer(200, {"ConsumedCapacity": consumed})
         if operation == "Scan":
-            return _json(200, {"Items": [], "Count": 0, "ScannedCount": 0})
+            return json_answer(200, {"Items": [], "Count": 0, "ScannedCount": 0})
         return _refusal("UnknownOperationException", operation)
 
     def _batch_write(self, body: bytes) -> list[bytes]:
@@ -123,7 +123,8 @@ def head(status: int, length: int, crc: int) -> bytes:
     ) % (status, b"OK" if status == 200 else b"Bad Request", length, crc)
 
 
-def _json(status: int, answer: dict[str, Any]) -> list[bytes]:
+def json_answer(status: int, answer: dict[str, Any]) -> list[bytes]:
+    """Return a whole response with a JSON body."""
     body = json.dumps(answer).encode()
     return [head(status, len(body), zlib.crc32(body)), body]
 
@@ -131,11 +132,13 @@ def _json(status: int, answer: dict[str, Any]) -> list[bytes]:
 @functools.cache
 def _written(table: bytes, units: int) -> list[bytes]:
     consumed = {"TableName": table.decode(), "CapacityUnits": float(units)}
-    return [b"".join(_json(200, {"UnprocessedItems": {}, "ConsumedCapacity": [consumed]}))]
+    return [b"".join(json_answer(200, {"UnprocessedItems": {}, "ConsumedCapacity": [consumed]}))]
 
 
 def _refusal(code: str, message: str) -> list[bytes]:
-    return _json(400, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message})
+    return json_answer(
+        400, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
+    )
 
 
 class Connection:

@@ -192,11 +192,20 @@ def signals_kept() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def make(wire: Wire, config: Mapping[str, Any], **arguments: Any) -> TapDynamoDB:
-    """Return a tap that speaks through `wire`; it has discovered, and leaves signals alone."""
+def make(
+    wire: Wire, config: Mapping[str, Any], *, own: Mapping[str, Any] | None = None, **arguments: Any
+) -> TapDynamoDB:
+    """Return a tap that speaks through `wire`; it has discovered, and leaves signals alone.
+
+    Args:
+        wire: Carries the calls.
+        config: The configuration.
+        own: More that it has of the test's own, as `clock`, `wait` and `wire_to`.
+        arguments: `catalog` and `state`.
+    """
     from tap_dynamodb.tap import TapDynamoDB as Tap  # noqa: PLC0415 - it takes a second
 
-    wired = type("WiredTap", (Tap,), {"wire": wire})
+    wired = type("WiredTap", (Tap,), {"wire": wire, **(own or {})})
     with signals_kept():
         tap: TapDynamoDB = wired(config=dict(config), **arguments)
     return tap
@@ -217,7 +226,7 @@ def sync(
         config: The configuration.
         limit: A record limit; one that is never reached leads over the SDK's road all the same.
         fails: Errors that end the run and are expected; the run must raise one of them then.
-        arguments: `catalog` and `state`.
+        arguments: `catalog`, `state` and `own`.
     """
     handler, root = _Log(), logging.getLogger()
     level = root.level

@@ -39,8 +39,10 @@ class IteratorExpired(Exception):
 class ChangeService(Protocol):
     """A stream of changes. Threads may share it."""
 
-    retention: timedelta
-    """How long records are kept."""
+    @property
+    def retention(self) -> timedelta:
+        """How long records are kept."""
+        ...
 
     def __str__(self) -> str:
         """Name the stream, for messages."""

@@ -30,8 +30,8 @@ class Position:
 
     Attributes:
         sequence: The sequence number after which to go on.
-        since: The moment from which on to read, in microseconds since 1970, where no sequence number
-            is known.
+        since: The moment from which on to read, in microseconds since 1970: what is older is left out,
+            and the read begins there where no sequence number is known.
         order: What `Change.sequence` was given last; those that follow are higher.
         closed: Whether the shard has been read to its end.
     """
