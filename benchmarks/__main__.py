@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import exports, report, tables_compared
+from benchmarks import changes, exports, report, tables_compared
 from benchmarks.batch import batches
 from benchmarks.client import FORMATS, Bench, Scale
 from benchmarks.measure import ROOT, BenchmarkError
@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMPARED = ("compare", "compare-memory", "compare-methods")
-PARTS = ("tap", "target", "pair", "memory", "scaling", "batch", "whole", *COMPARED, "exports")
+PARTS = (
+    "tap",
+    "target",
+    "pair",
+    "memory",
+    "scaling",
+    "batch",
+    "whole",
+    *COMPARED,
+    "exports",
+    "changes",
+)
 PAGE = ROOT / "docs" / "performance.md"
 
 WHOLE = Scale(
@@ -44,6 +55,7 @@ WHOLE = Scale(
     compared_memory_pages=((16, 162, 808), (16, 32, 64)),  # 0.1, 1 and 5 million items; up to 0.4
     compared_methods_pages=(808, 162),
     exports_pages={"flat": (160, 16, 4), "nested": (160, 16, 4)},
+    changes={"flat": (100_000, 10_000), "nested": (100_000, 4_000)},
 )
 QUICK = Scale(
     mixes=("flat", "nested"),
@@ -61,6 +73,7 @@ QUICK = Scale(
     compared_memory_pages=((4, 48), (4, 16)),
     compared_methods_pages=(48, 12),
     exports_pages={"flat": (40, 4, 1), "nested": (40, 4, 1)},
+    changes={"flat": (40_000, 4_000), "nested": (20_000, 2_000)},
 )
 
 
@@ -123,6 +136,10 @@ def main(arguments: list[str] | None = None) -> int:
                 "exports": (
                     "The tap on exports, start-up left out",
                     lambda: exports.speed(bench),
+                ),
+                "changes": (
+                    "The tap on a stream of changes, start-up left out",
+                    lambda: report.comparison(changes.speed(bench)),
                 ),
             }
             tables = [

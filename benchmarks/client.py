@@ -49,6 +49,7 @@ class Scale:
         compared_memory_pages: Likewise of tables that have no key in common, and whose memory is taken.
         compared_methods_pages: Likewise by the two methods.
         exports_pages: Pages of 1 MB of exports that the tap reads, the scripts, and the tap in Ion, by mix.
+        changes: How many changes the tap reads of a stream, and the script, by mix.
     """
 
     mixes: Sequence[str]
@@ -66,6 +67,7 @@ class Scale:
     compared_memory_pages: tuple[Sequence[int], Sequence[int]]
     compared_methods_pages: tuple[int, int]
     exports_pages: Mapping[str, tuple[int, int, int]]
+    changes: Mapping[str, tuple[int, int]]
 
 
 class Bench:

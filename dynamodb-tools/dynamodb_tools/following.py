@@ -1,7 +1,7 @@
 """Whether a copy is made before the stream of its table forgets the first changes; pure.
 
 A stream keeps changes for 24 hours. A copy by a scan is followed up with the changes since it began, so it
-must be made before the first of them is gone.
+must be made before the first of them is gone; or scan and stream are read in turn, as the tap does.
 """
 
 from __future__ import annotations
@@ -107,14 +107,16 @@ def _of_stream(view: str) -> list[str]:
         return [
             (
                 "Its stream is off: turn it on, with NEW_IMAGE or NEW_AND_OLD_IMAGES, before the copy "
-                "begins, or let nobody write to the table meanwhile"
+                "begins (tap-dynamodb does with changes.enable_stream), or let nobody write to the table "
+                "meanwhile"
             )
         ]
     if view not in TELLING:
         return [
             (
                 f"Its stream tells {view}, which does not say what an item has become: turn it off and "
-                "on again with NEW_IMAGE or NEW_AND_OLD_IMAGES, if nobody else reads it"
+                "on again with NEW_IMAGE or NEW_AND_OLD_IMAGES, if nobody else reads it, or let tap-dynamodb "
+                "look the items up (changes.fetch)"
             )
         ]
     return []
@@ -154,11 +156,12 @@ def _otherwise(given: Given) -> list[str]:
     }[given.recoverable]
     return [
         (
-            "Or by exports: a full one, then incremental ones up to the last 24 hours, then the stream. "
-            f"They want point-in-time recovery ({on}), which reaches back up to 35 days"
+            "Or in turns, as tap-dynamodb does with replication_method LOG_BASED: it scans for some minutes, "
+            "reads the stream up to now, scans on, and so on, for days if need be"
         ),
         (
-            "Or in turns: read the stream up to now, scan for some minutes, read the stream again, and so "
-            "on. By key this comes to the same, if the scan reads strongly consistent"
+            "Or by exports: LOG_BASED with source export and export.trigger incremental takes a full one, "
+            "then incremental ones up to the last 24 hours, then the stream. They want point-in-time "
+            f"recovery ({on}), which reaches back up to 35 days"
         ),
     ]

@@ -74,6 +74,11 @@ class AskedExports:
         self._bookmark = Bookmark("")
         self._read_until: datetime | None = None
 
+    @property
+    def until(self) -> datetime | None:
+        """The moment up to which exports tell everything, of this run or of those before it."""
+        return self._read_until or self._bookmark.until
+
     def begin(self, wire: Wire, state: MutableMapping[str, Any], *, make: bool = True) -> None:
         """Ask for what is wanted, or find what was asked for; the state names it then.
 

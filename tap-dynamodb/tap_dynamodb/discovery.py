@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core import provenance
-from dynamodb_core.column_schema import reserved_schema
+from dynamodb_core.column_schema import property_schema, reserved_schema
 from dynamodb_core.errors import ConfigError
-from tap_dynamodb import changed, overrides
+from tap_dynamodb import overrides
 from tap_dynamodb.particulars import Particulars
 from tap_dynamodb.sampled import columns
 
@@ -31,7 +31,7 @@ def sampled_schema(
     entity: str | None = None,
     particulars: Particulars | None = None,
     *,
-    changes: bool = False,
+    more: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return the JSON Schema of a stream, by a sample and the settings.
 
@@ -41,7 +41,7 @@ def sampled_schema(
         settings: Those of the table.
         entity: The stream's name if it is that of an entity.
         particulars: What the table is like; None for what DescribeTable says.
-        changes: Whether records may be changes.
+        more: Properties that records of changes have beside the columns of an item.
 
     Raises:
         ConfigError: The settings do not fit the table.
@@ -56,15 +56,30 @@ def sampled_schema(
             overrides.overridden(table, settings, seen.kind),
         )
     schema = stream_schema(table, attributes, settings, entity, particulars)
-    if changes:
-        clash = sorted(changed.PROPERTIES.keys() & schema["properties"].keys())
-        for name in clash:
+    return with_more(schema, table.name, more or {})
+
+
+def with_more(
+    schema: dict[str, Any], table: str, more: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return a stream's schema with the properties of changes.
+
+    Args:
+        schema: The schema.
+        table: The table's name.
+        more: Those properties.
+
+    Raises:
+        ConfigError: The table has an attribute of such a name.
+    """
+    properties = schema["properties"]
+    for name, part in more.items():
+        if properties.get(name, part) != part:
             raise ConfigError(
-                f"Table {table.name} has an attribute {name}, which says when an item was deleted",
+                f"Table {table} has an attribute {name}, which is ours to say what became of an item",
                 "Read it in the item_format packed or dynamodb_json",
             )
-        schema["properties"] |= {name: dict(part) for name, part in changed.PROPERTIES.items()}
-    return schema
+    return {**schema, "properties": {**properties, **{n: dict(part) for n, part in more.items()}}}
 
 
 def stream_schema(
@@ -116,6 +131,27 @@ def stream_schema(
             **({"entity": entity} if entity else {}),
         },
     }
+
+
+def widened(
+    schema: dict[str, Any], fresh: Mapping[str, str], reserved: str | None, settings: Settings
+) -> dict[str, Any]:
+    """Return a stream's schema with more columns.
+
+    Args:
+        schema: The schema.
+        fresh: DynamoDB type by column, of those that are new.
+        reserved: Name of the reserved object, where it is new.
+        settings: Those of the table.
+    """
+    properties = dict(schema["properties"])
+    for name, kind in fresh.items():
+        properties[name] = property_schema(
+            kind, decimals=settings.decimals, binary=settings.binary_encoding
+        )
+    if reserved:
+        properties[reserved] = reserved_schema()
+    return {**schema, "properties": properties}
 
 
 def require_same(schema: Mapping[str, Any], table: Table, settings: Settings) -> None:

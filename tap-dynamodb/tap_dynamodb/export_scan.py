@@ -28,11 +28,11 @@ from dynamodb_core.processes import can_share
 from dynamodb_core.progress import Progress
 from dynamodb_core.scan import choose_processes, choose_workers
 from tap_dynamodb import selection
-from tap_dynamodb.bookmarks import ScanBookmark, identify
+from tap_dynamodb.bookmarks import STATE_KEY, ScanBookmark, identify
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 
     from dynamodb_core.change import Change
     from dynamodb_core.exports.chain import Stage
@@ -129,6 +129,27 @@ class ExportScan:
         """
         del bounds, ordered
         return replace(self.base, attributes=attributes)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it is out."""
+        return self.bookmark.stage >= len(self.stages) - 1 and self.bookmark.complete
+
+    def note(self, state: MutableMapping[str, Any]) -> None:
+        """Note how far the read has come.
+
+        Args:
+            state: The stream's state.
+        """
+        state[STATE_KEY] = self.bookmark.dump()
+
+    def end(self, state: MutableMapping[str, Any]) -> None:
+        """Note that this run has read all tables: the next one begins anew.
+
+        Args:
+            state: The stream's state.
+        """
+        state[STATE_KEY] = []
 
     def tell(self, news: Widened) -> None:
         """Tell those who render, while `blocks` goes on, that a stream has more columns."""

@@ -7,6 +7,7 @@ same code.
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from dynamodb_core.expired import Expiry
     from dynamodb_core.layouts import Layout
     from dynamodb_core.parts import Block
+    from tap_dynamodb.changed import ChangeLines, ChangeRecords
     from tap_dynamodb.entities import Entities
     from tap_dynamodb.render import RecordRenderer, Rendered
     from tap_dynamodb.seen import Highest, Seen
@@ -71,6 +73,7 @@ class PageConverter:
         expiry: Tells expired items; None where all are kept.
         observe: Looks at the replication key; None where there is none.
         keys: The type of each key attribute, where there are changes.
+        old_image: Whether the records of changes tell what the item was before.
     """
 
     def __init__(
@@ -80,12 +83,16 @@ class PageConverter:
         expiry: Expiry | None = None,
         observe: Highest | None = None,
         keys: Mapping[str, str] | None = None,
+        *,
+        old_image: bool = False,
     ) -> None:
         self._renderers = dict(renderers)
         self._entities = entities
         self._expiry = expiry
         self._observe = observe
         self._keys = keys or {}
+        self._old_image = old_image
+        self._of_changes: dict[str, ChangeLines | ChangeRecords] = {}
         self._computing = threading.Lock()
 
     def __call__(self, items: Sequence[msgspec.Raw]) -> Page:
@@ -103,14 +110,10 @@ class PageConverter:
     def changes(self, changes: Sequence[Change]) -> Page:
         """Convert a page of changes; a deletion is told to all streams that may have had the item."""
         with self._computing:
-            living = [change for change in changes if not self._expired(change)]
-            split: dict[str, list[Change]] = {name: [] for name in self._entities.streams}
-            for change in living:
-                for name in self._streams_of(change):
-                    split[name].append(change)
+            living = self._living(changes)
             parts = {
-                name: of_changes(self._renderers[name], self._keys)(some)
-                for name, some in split.items()
+                name: self._change_renderer(name)(some)
+                for name, some in self._split(living).items()
                 if name in self._renderers
             }
             return Page(parts, len(changes) - len(living))
@@ -128,10 +131,29 @@ class PageConverter:
             )
         )
 
-    def _expired(self, change: Change) -> bool:
-        if self._expiry is None or change.item is None:
-            return False
-        return not self._expiry.living([msgspec.Raw(change.item)])
+    def _change_renderer(self, stream: str) -> ChangeLines | ChangeRecords:
+        made = self._of_changes.get(stream)
+        if made is None:
+            renderer = self._renderers[stream]
+            made = of_changes(renderer, self._keys, old_image=self._old_image)
+            self._of_changes[stream] = made
+        return made
+
+    def _living(self, changes: Sequence[Change]) -> Sequence[Change]:
+        if self._expiry is None:
+            return changes
+        living = self._expiry.living
+        return [each for each in changes if each.item is None or living([msgspec.Raw(each.item)])]
+
+    def _split(self, changes: Sequence[Change]) -> Mapping[str, Sequence[Change]]:
+        streams = self._entities.streams
+        if len(streams) == 1:
+            return {streams[0]: changes}
+        split: dict[str, list[Change]] = {name: [] for name in streams}
+        for change in changes:
+            for name in self._streams_of(change):
+                split[name].append(change)
+        return split
 
     def _streams_of(self, change: Change) -> Sequence[str]:
         whole = change.old if change.item is None else change.item
@@ -142,6 +164,7 @@ class PageConverter:
     def widen(self, stream: str, layout: Layout) -> None:
         """Render a stream with more columns from the next page on."""
         self._renderers[stream] = self._renderers[stream].widened(layout)
+        self._of_changes.pop(stream, None)
 
     def tell(self, news: Widened) -> None:
         """Go on with more columns."""
@@ -150,4 +173,4 @@ class PageConverter:
     def __reduce__(self) -> Any:
         """Pickle by what it was made of; locks cannot be."""
         members = (self._renderers, self._entities, self._expiry, self._observe, self._keys)
-        return type(self), members
+        return partial(type(self), old_image=self._old_image), members

@@ -11,6 +11,7 @@ from dynamodb_core.settings import AWS_PROPERTIES
 from dynamodb_core.warm_up import WARM_UP_PROPERTIES
 from tap_dynamodb.batch import BATCH_PROPERTIES
 from tap_dynamodb.exporting import EXPORT_PROPERTIES
+from tap_dynamodb.following import CHANGES_PROPERTIES
 
 ITEM_FORMATS = ("plain", "packed", "dynamodb_json")
 DECIMALS = ("number", "string")
@@ -190,6 +191,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
         ),
     },
     **EXPORT_PROPERTIES,
+    **CHANGES_PROPERTIES,
     "segment_range": {
         "type": ["string", "null"],
         "pattern": r"^\d+-\d+$",
@@ -245,6 +247,8 @@ OF_EACH_TABLE = (
     "warm_up",
     "source",
     "export",
+    "replication_method",
+    "changes",
     "skip_expired",
     "decimals",
     "binary_encoding",

@@ -1,49 +1,38 @@
-"""The one read of a table that all of its streams share: the loop over blocks.
-
-A table has one stream, or with `entities` several: then one scan is paid for, each page of it is
-split, and each part of the page goes to its stream. The table's own stream holds the state.
-"""
+"""The one read of a table that all of its streams share: what is read of it, and for whom."""
 
 from __future__ import annotations
 
-import logging
-import time
-from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_core import tables
-from dynamodb_core.errors import ConfigError, Error
+from dynamodb_core.errors import ConfigError, HistoryLost
 from dynamodb_core.expired import Expiry
-from dynamodb_core.notes import OWN
-from dynamodb_core.parts import as_they_are
-from dynamodb_core.table import Index
-from dynamodb_core.warm_up import WarmUp
-from dynamodb_core.warmth import Warmth
-from tap_dynamodb import sources
-from tap_dynamodb.batch_files import FILE_SECONDS
+from dynamodb_core.exports.kinds import said
+from tap_dynamodb import sources, turns
 from tap_dynamodb.bookmarks import STATE_KEY
+from tap_dynamodb.change_bookmark import ChangeBookmark
 from tap_dynamodb.entities import Entities
+from tap_dynamodb.following import LOG_BASED
 from tap_dynamodb.increment import Increment
-from tap_dynamodb.incremental import STATE_KEY as INCREMENTAL_KEY
-from tap_dynamodb.pages import PageConverter, Widened
+from tap_dynamodb.pages import Widened
+from tap_dynamodb.read_loop import ReadLoop
 from tap_dynamodb.scanning import TableScan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from dynamodb_core.exports.chain import Stage
+    from dynamodb_core.plan import ReadPlan
     from tap_dynamodb.asked import AskedExports
+    from tap_dynamodb.change_scan import ChangeScan
     from tap_dynamodb.export_scan import ExportScan
     from tap_dynamodb.settings import Settings
     from tap_dynamodb.sources import Source
     from tap_dynamodb.streams import DynamoDBStream
     from tap_dynamodb.tap import TapDynamoDB
-
-STATE_SECONDS = 2.0
-STATE_BYTES = 1_000_000
-"""At the latest after so many seconds, or bytes of records, a STATE says how far they go."""
 
 
 class TableReading:
@@ -59,8 +48,6 @@ class TableReading:
         self.done = False
         self._tap = tap
         self._reference = reference
-        self._state_written = time.monotonic()
-        self._stateless_bytes = 0
 
     @property
     def holder(self) -> DynamoDBStream:
@@ -91,10 +78,59 @@ class TableReading:
         return self._tap.settings.for_table(self.source.table.name, self.source.table.arn)
 
     @cached_property
-    def scan(self) -> TableScan | ExportScan:
-        """The scan, or the read of exports, that this run begins or goes on with."""
+    def scan(self) -> TableScan | ExportScan | ChangeScan:
+        """The read that this run begins or goes on with: of the table, of exports, of changes."""
+        if not self.follows:
+            return self._whole_read()
+        from tap_dynamodb.change_scan import ChangeScan  # noqa: PLC0415 - not always wanted
+
+        return ChangeScan(
+            self.source,
+            self.settings,
+            self.state,
+            snapshot=self._whole_read,
+            exported_until=self._exported_until,
+            bridge=self._bridge,
+            wires=self._tap.wire_to,
+            wait=self._tap.wait,
+            clock=self._tap.clock,
+        )
+
+    def _exported_until(self) -> datetime:
+        """Return the moment up to which the exports tell everything that were read."""
+        if self.asked is not None and self.asked.until is not None:
+            return self.asked.until
+        last = self.stages[-1].export
+        until = last.until if last.changes else last.at
+        assert until  # it has followed on one that has a time
+        return until
+
+    def _bridge(self) -> ExportScan:
+        """Return the read of what was written since the exports that were read, and is exported now.
+
+        Raises:
+            HistoryLost: No windows are to be exported.
+        """
+        until = self._exported_until()
+        if self.asked is None or not self.settings.asks_for_windows:
+            raise HistoryLost(
+                f"The exports of table {self.source.table.name} end at {said(until)}, and its stream does "
+                "not reach back so far",
+                "Give newer exports or further windows, or set export.trigger to incremental: then what "
+                "lies between is exported",
+            )
+        self.asked.end(self.state)
+        self.state[STATE_KEY] = []
+        del self.asked, self.stages
+        from tap_dynamodb.export_scan import ExportScan  # noqa: PLC0415 - seldom wanted
+
+        found = self._whole_read()
+        assert isinstance(found, ExportScan)
+        return found
+
+    def _whole_read(self) -> TableScan | ExportScan:
         key = self._key
-        names = [stream.name for stream in self._chosen]
+        names = [stream.name for stream in self.chosen]
         version = self.holder.begun_at
         if self.settings.source == "export":
             from tap_dynamodb.export_scan import ExportScan  # noqa: PLC0415 - seldom wanted
@@ -110,6 +146,32 @@ class TableReading:
             replication_key=key,
         )
 
+    @cached_property
+    def follows(self) -> bool:
+        """Whether what the table's stream tells is read.
+
+        Raises:
+            ConfigError: Some of its streams want that, and others do not.
+        """
+        methods = {stream.replication_method for stream in self.chosen}
+        if LOG_BASED in methods and len(methods) > 1:
+            raise ConfigError(
+                f"The streams of table {self.source.table.name}, which is read once for all of them, ask "
+                f"for different replication: {', '.join(sorted(methods))}",
+                "Give them one replication method",
+            )
+        return LOG_BASED in methods
+
+    @property
+    def follows_on(self) -> bool:
+        """Whether its changes are followed until a signal comes."""
+        return self.follows and self.settings.following.follow
+
+    @property
+    def snapshot_sequence(self) -> int | None:
+        """`_sdc_sequence` of what is no change; None where changes do not follow on it."""
+        return self.scan.change_bookmark.snapshot if self.follows else None  # type: ignore[union-attr]
+
     @property
     def whole(self) -> bool:
         """Whether all items of the table are read, and not only what has changed."""
@@ -120,7 +182,8 @@ class TableReading:
     @property
     def tells_deletions(self) -> bool:
         """Whether records say what was deleted."""
-        return self.settings.asks_for_windows or any(each.export.changes for each in self.stages)
+        windows = self.settings.asks_for_windows
+        return self.follows or windows or any(each.export.changes for each in self.stages)
 
     @property
     def share_left(self) -> float:
@@ -147,6 +210,11 @@ class TableReading:
 
         return AskedExports(self.source, self.settings, self._tap.spending.purse)
 
+    @property
+    def _reads_the_whole(self) -> bool:
+        """Whether there is more to read than changes."""
+        return not (self.follows and ChangeBookmark.is_whole(self.state))
+
     def check(self) -> None:
         """Refuse streams that cannot be read as they are asked for.
 
@@ -157,9 +225,9 @@ class TableReading:
 
     def ask(self) -> bool:
         """Ask for what is to be exported, or find what was asked for; return whether that is news."""
-        if self.asked is None or self.asked.begun:
+        if self.asked is None or self.asked.begun or not self._reads_the_whole:
             return False
-        limited = any(stream.ABORT_AT_RECORD_COUNT is not None for stream in self._chosen)
+        limited = any(stream.ABORT_AT_RECORD_COUNT is not None for stream in self.chosen)
         self.asked.begin(self._tap.wire, self.state, make=not limited)
         return True
 
@@ -169,20 +237,21 @@ class TableReading:
 
     def end(self) -> None:
         """Note that this run has read all tables: the next one begins anew."""
-        self.state[STATE_KEY] = []
+        self.scan.end(self.state)
         if self.asked is not None:
             self.asked.end(self.state)
 
     @property
-    def _chosen(self) -> list[DynamoDBStream]:
+    def chosen(self) -> list[DynamoDBStream]:
+        """Its selected streams."""
         return [stream for stream in self.streams if stream.selected]
 
     @property
     def _key(self) -> str | None:
         """The replication key of the streams, which are checked."""
-        for stream in self._chosen:
+        for stream in self.chosen:
             stream.check()
-        keys = {stream.read_by for stream in self._chosen}
+        keys = {stream.read_by for stream in self.chosen}
         if len(keys) > 1:
             raise ConfigError(
                 f"The streams of table {self.source.table.name}, which is read once for all of "
@@ -237,104 +306,35 @@ class TableReading:
         return self
 
     def records(self, asked: DynamoDBStream, *, write: bool) -> Iterator[dict[str, Any]]:
-        """Read what is left of the table for all its selected streams.
+        """Read what is left of the table for all its selected streams; see `ReadLoop`.
 
-        Args:
-            asked: The stream that the SDK syncs; the others are synced along with it.
-            write: Whether messages go to stdout.
-
-        Yields:
-            The records of the stream that was asked for, of the SDK's road.
+        Where changes are followed for ever, the other tables are read along with it.
         """
         if self.done:
             return
-        along = [s for s in self.streams if s is not asked and s.selected] if write else []
-        opened = {stream.name: stream for stream in (asked, *along)}
-        for stream in along:
-            stream.announce()
-        _ = self.scan, self.expiry  # what is wrong is said before anything is opened
-        for stream in opened.values():
-            stream.open(write=write)
-        fast = all(stream.fast for stream in opened.values())
-        outbox = self._tap.outbox if write else None
-        writer = outbox.open() if outbox else None
+        if write and any(reading.follows_on for reading in self._tap.readings):
+            yield from turns.follow(self._tap, self, asked)
+        else:
+            yield from ReadLoop(self._tap, self, asked, write=write).records()
+
+    def plan(self, opened: Sequence[DynamoDBStream]) -> ReadPlan:
+        """Return how the table is read.
+
+        Args:
+            opened: The streams that it is read for.
+        """
         increment = self.increment
-        plan = self.scan.plan(
-            self._attributes(list(opened.values())),
+        return self.scan.plan(
+            self._attributes(opened),
             increment.bounds(self._tap.wire) if increment else None,
             ordered=increment is not None and increment.ordered,
         )
-        expired = 0
-        with ExitStack() as stack:
-            if write:
-                stack.enter_context(self._warm())
-            for stream in opened.values():
-                stack.enter_context(stream.counting())
-            stack.enter_context(self._tap.streaming())
-            stack.enter_context(self._last_state(write=write))
-            for block in self.scan.blocks(
-                self._tap.wire,
-                plan,
-                PageConverter(
-                    {name: stream.renderer for name, stream in opened.items()},
-                    self.entities,
-                    self.expiry,
-                    increment.observe if increment else None,
-                    keys=self.source.table.types,
-                ),
-                lambda: self._look_up(write=write),
-                self.holder.logger,
-                finished_lines=fast,
-                finish=writer if writer and fast else as_they_are,
-                purse=self._tap.spending.purse,
-            ):
-                expired += block.payload.expired
-                for name, rendered in block.payload.parts.items():
-                    stream = opened[name]
-                    self._stateless_bytes += 0 if outbox else len(rendered.lines)
-                    for record in stream.take(rendered):
-                        if stream is asked:
-                            yield record
-                if increment:
-                    for seen in block.payload.seen:
-                        increment.advance(block.part, seen)
-            for stream in opened.values():
-                stream.close()
-            if self.expiry is not None:
-                self.holder.log(
-                    "%s items have expired (attribute %r) and were left out",
-                    f"{expired:,}",
-                    self.expiry.attribute,
-                )
-            if increment:
-                bookmark = self.state[INCREMENTAL_KEY] = increment.complete()
-                if said := increment.marks.tally.line(increment.key):
-                    # Without any value to go by, every run will read everything.
-                    level = logging.INFO if bookmark else logging.WARNING
-                    self.holder.log("%s", said, level=level)
-            self.done = write
-            self._write_state(write=write)
-            self._tap.finished(self)
 
-    @contextmanager
-    def _warm(self) -> Iterator[None]:
-        """Give the table more capacity while it is read, where that is asked for."""
-        asked = WarmUp.of(self.settings.warm_up)
-        if asked is None:
-            yield
-            return
-        warmth = Warmth(self._tap.wire, self.holder.logger)
-        try:
-            assert isinstance(self.scan, TableScan)  # warm_up and exports exclude each other
-            read = self.scan.read
-            index = read.name if isinstance(read, Index) and not read.local else OWN
-            self.scan.warmed(warmth.up(self.source.table, asked, index))
-            yield
-        except BaseException:
-            with suppress(Error):  # it is in the log, and another error is the one to tell
-                warmth.down()
-            raise
-        warmth.down()
+    def note(self) -> None:
+        """Note in the state how far the read has come."""
+        if self.increment is not None:
+            self.scan.bookmark.marks = self.increment.marks.dump()
+        self.scan.note(self.state)
 
     def _attributes(self, opened: Sequence[DynamoDBStream]) -> list[str] | None:
         """Return the attributes that must be read; None for all."""
@@ -354,39 +354,6 @@ class TableReading:
     def widened(self, stream: DynamoDBStream) -> None:
         """Tell the workers that a stream has more columns."""
         self.scan.tell(Widened(stream.name, stream.layout))
-
-    @contextmanager
-    def _last_state(self, *, write: bool) -> Iterator[None]:
-        """Write a STATE of all that is out when the table cannot be read on."""
-        try:
-            yield
-        except Error:
-            self._write_state(write=write)
-            raise
-
-    def _look_up(self, *, write: bool) -> None:
-        self._tap.stop_when_asked(lambda: self._write_state(write=write))
-        outbox = self._tap.outbox if write else None
-        patience = FILE_SECONDS if outbox and outbox.holds else STATE_SECONDS
-        late = time.monotonic() - self._state_written >= patience
-        full = outbox is not None and outbox.is_full()
-        if late or full or self._stateless_bytes >= STATE_BYTES:
-            self._write_state(write=write)
-        while outbox is not None and full:
-            outbox.wait()
-            self._tap.stop_when_asked(lambda: self._write_state(write=write))
-            full = outbox.is_full()
-
-    def _write_state(self, *, write: bool) -> None:
-        if write and self._tap.outbox is not None:
-            self._tap.outbox.flush()  # what it speaks of is out
-        self._state_written = time.monotonic()
-        self._stateless_bytes = 0
-        if self.increment is not None:
-            self.scan.bookmark.marks = self.increment.marks.dump()
-        self.state[STATE_KEY] = self.scan.bookmark.dump()
-        if write:
-            self._tap.state_writer.write_state(self._tap.state)
 
 
 def _named(reference: str) -> tuple[str, str]:

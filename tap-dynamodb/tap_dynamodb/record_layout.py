@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynamodb_core import layouts
 from dynamodb_core.column_schema import column_types
-from tap_dynamodb import changed
+from tap_dynamodb.render import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,7 @@ class Selected:
     def by_layout(self) -> bool:
         """Whether the layout leaves out by itself what is deselected."""
         deselected = [place for place, chosen in self.mask.items() if not chosen]
-        if any(place[-1] in changed.PROPERTIES for place in deselected if place):
+        if any(place[-1] in NAMES for place in deselected if place):
             return False
         if self.settings.item_format != "plain":
             return not deselected

@@ -14,10 +14,11 @@ from dynamodb_core.paging import FIRST_ITEMS, PAGE_UNITS, UNIT_BYTES, USUAL_ITEM
 from dynamodb_core.parts import Part
 from dynamodb_core.scan import read_page
 from dynamodb_core.table_reader import refusals
-from tap_dynamodb import selection
+from tap_dynamodb import changed, selection
 from tap_dynamodb.advice import advise
 from tap_dynamodb.discovery import sampled_schema
 from tap_dynamodb.entities import Entities
+from tap_dynamodb.following import LOG_BASED
 from tap_dynamodb.pace import read_pace
 from tap_dynamodb.pages import REFUSED
 from tap_dynamodb.particulars import Inquiry, Particulars
@@ -25,6 +26,8 @@ from tap_dynamodb.sampled import Seen
 from tap_dynamodb.sources import DESCRIBE_WORKERS, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dynamodb_core.prices import Purse
     from dynamodb_core.table import Index, Table
     from dynamodb_core.wire import Wire
@@ -71,11 +74,13 @@ def schemas(
                 for raw in items:
                     seen[name].add(msgspec.json.decode(raw))
         told = Particulars() if source.stages and not table.description else inquiry.of(source)
-        changes = any(stage.export.changes for stage in source.stages) or its.asks_for_windows
+        more: Mapping[str, Mapping[str, Any]] = {}
+        if its.method == LOG_BASED:
+            more = changed.properties(by=True, old_image=its.following.old_image)
+        elif any(stage.export.changes for stage in source.stages) or its.asks_for_windows:
+            more = changed.PROPERTIES
         schemas = {
-            name: sampled_schema(
-                each, table, its, None if name == own else name, told, changes=changes
-            )
+            name: sampled_schema(each, table, its, None if name == own else name, told, more=more)
             for name, each in seen.items()
         }
         lines = (advise(seen[name], schema, table, its) for name, schema in schemas.items())

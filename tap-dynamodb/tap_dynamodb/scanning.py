@@ -18,13 +18,13 @@ from dynamodb_core.scan import choose_processes, choose_segments, choose_workers
 from dynamodb_core.table import Index
 from dynamodb_core.table_reader import TableReader
 from tap_dynamodb import selection
-from tap_dynamodb.bookmarks import ScanBookmark, identify
+from tap_dynamodb.bookmarks import STATE_KEY, ScanBookmark, identify
 from tap_dynamodb.pace import read_pace
 from tap_dynamodb.pages import REFUSED
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
     from dynamodb_core.expressions import Bounds
     from dynamodb_core.plan import ReadPlan
@@ -131,6 +131,7 @@ class TableScan:
         finished_lines: bool = True,
         finish: Callable[[Blocks], Blocks] = as_they_are,
         purse: Purse | None = None,
+        enough: Callable[[], bool] = bool,
     ) -> Blocks:
         """Yield what is left of the table, block by block; progress goes to the log.
 
@@ -143,6 +144,7 @@ class TableScan:
             finished_lines: Whether all that goes out is finished by the workers.
             finish: What becomes of the blocks of a part, in a worker.
             purse: What pays for a table on demand.
+            enough: Asked after every block whether to end before all is read.
         """
         bookmark = self.bookmark
         if bookmark.complete:
@@ -202,7 +204,30 @@ class TableScan:
             )
             idle()
             del block
+            if enough():
+                break
         log.info(progress.summary())
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it is out."""
+        return self.bookmark.complete
+
+    def note(self, state: MutableMapping[str, Any]) -> None:
+        """Note how far the read has come.
+
+        Args:
+            state: The stream's state.
+        """
+        state[STATE_KEY] = self.bookmark.dump()
+
+    def end(self, state: MutableMapping[str, Any]) -> None:
+        """Note that this run has read all tables: the next one begins anew.
+
+        Args:
+            state: The stream's state.
+        """
+        state[STATE_KEY] = []
 
     def tell(self, news: Widened) -> None:
         """Tell those who render, while `blocks` goes on, that a stream has more columns."""

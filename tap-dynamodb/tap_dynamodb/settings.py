@@ -12,6 +12,7 @@ from dynamodb_core.settings import AwsSettings
 from dynamodb_core.warm_up import WarmUp
 from tap_dynamodb.batch import PENDING_BYTES, Batching
 from tap_dynamodb.exporting import Exporting
+from tap_dynamodb.following import Following
 from tap_dynamodb.foreign import refuse_foreign
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Settings:
     segment_range: tuple[int, int] | None = None
     source: str = "scan"
     export: Mapping[str, Any] | None = None
+    replication_method: str | None = None
+    changes: Mapping[str, Any] | None = None
     scan_workers: int | None = None
     processes: int | None = None
     read_capacity: int | None = None
@@ -149,6 +152,20 @@ class Settings:
         return Exporting.of(self.export) if self.source == "export" else None
 
     @property
+    def following(self) -> Following:
+        """How the table's changes are read, where that is asked for.
+
+        Raises:
+            ConfigError: The setting `changes` contradicts itself.
+        """
+        return Following.of(self.changes)
+
+    @property
+    def method(self) -> str | None:
+        """The replication method that they ask for; None where they leave it open."""
+        return self.replication_method or ("INCREMENTAL" if self.replication_key else None)
+
+    @property
     def triggers(self) -> bool:
         """Whether exports are made, and not only read."""
         return self.exporting is not None and self.exporting.trigger is not None
@@ -167,7 +184,7 @@ class Settings:
                 f"item_field and reserved_field are both {self.item_field}",
                 "Give them different names",
             )
-        _ = self.pace, WarmUp.of(self.warm_up)
+        _ = self.pace, WarmUp.of(self.warm_up), self.following
         if self.segment_range is None:
             return
         if self.query is not None:

@@ -20,9 +20,10 @@ from dynamodb_core import column_schema, layouts
 from dynamodb_core.change import Change
 from dynamodb_core.converter import Converter
 from dynamodb_core.errors import ConfigError, Error
-from tap_dynamodb import discovery
+from tap_dynamodb import changed, discovery
 from tap_dynamodb.changed import of_changes
 from tap_dynamodb.filing import Filing
+from tap_dynamodb.following import LOG_BASED, METHODS
 from tap_dynamodb.misfits import SHOWN, Misfits
 from tap_dynamodb.record_layout import Selected
 from tap_dynamodb.render import LineRenderer, RecordRenderer, Rendered
@@ -64,7 +65,10 @@ class DynamoDBStream(Stream):
         self.entity: str | None = table.get("entity")
         own = tap.settings.for_table(table.get("name", name), table.get("arn", ""))
         self._own_replication_key = own.replication_key
+        self._own_method = own.method
         self.replication_key = own.replication_key
+        if own.replication_method:
+            self.forced_replication_method = own.replication_method
         self._dynamodb = tap
         self.reading = reading.join(self)
         self.renderer: LineRenderer | RecordRenderer = RecordRenderer(layouts.Typed({}))
@@ -91,6 +95,10 @@ class DynamoDBStream(Stream):
         super().apply_catalog(catalog)
         if self.forced_replication_method is None and self.replication_key is None:
             self.replication_key = self._own_replication_key
+        if self.replication_method == LOG_BASED:
+            more = changed.properties(by=True, old_image=self._settings.following.old_image)
+            table = self.schema.get(discovery.TABLE, {}).get("name", self.name)
+            self._schema = discovery.with_more(self.schema, table, more)
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """Return nothing: the bookmark is ours, see `incremental.py`, and the key may be no column.
@@ -189,25 +197,27 @@ class DynamoDBStream(Stream):
         Raises:
             ConfigError: The catalog does not fit the table or the configuration.
         """
-        if self.replication_method not in ("FULL_TABLE", "INCREMENTAL"):
+        if self.replication_method not in METHODS:
             raise ConfigError(
                 f"Stream {self.name} asks for {self.replication_method} replication",
-                "This tap reads full tables, or by a replication key: set replication-method to "
-                "FULL_TABLE or INCREMENTAL",
+                f"Set replication-method to one of {', '.join(METHODS)}",
             )
+        if self.replication_method == LOG_BASED:
+            self._settings.following.check(self._settings, self.reading.source.table.name)
         if self.replication_method == "INCREMENTAL" and self.replication_key is None:
             raise ConfigError(
                 f"Stream {self.name} asks for INCREMENTAL replication without a replication key",
                 "Name one: replication_key in table_options, or replication-key in the metadata",
             )
         discovery.require_same(self.schema, self.reading.source.table, self._settings)
-        if self._own_replication_key and self.read_by != self._own_replication_key:
+        own = self._own_method, self._own_replication_key
+        if own[0] and (self.replication_method, self.read_by) != own:
             self.logger.warning(
-                "The catalog asks for %s replication%s, and table_options for INCREMENTAL by %s; the "
-                "catalog counts",
+                "The catalog asks for %s replication%s, and the configuration for %s%s; the catalog counts",
                 self.replication_method,
                 f" by {self.read_by}" if self.read_by else "",
-                self._own_replication_key,
+                own[0],
+                f" by {own[1]}" if own[1] else "",
             )
 
     def open(self, *, write: bool) -> None:
@@ -276,7 +286,7 @@ class DynamoDBStream(Stream):
 
     def _make_filing(self) -> Filing | None:
         """Return the way into files; None where records go out as messages."""
-        outbox = self._dynamodb.outbox if self._writes else None
+        outbox = self._dynamodb.outbox if self._writes and not self.reading.follows else None
         if outbox is None:
             return None
         scan = self.reading.scan
@@ -307,10 +317,14 @@ class DynamoDBStream(Stream):
         )
 
     def _make_renderer(self) -> LineRenderer | RecordRenderer:
+        snapshot = self.reading.snapshot_sequence
         if not self.fast:
-            return RecordRenderer(self.layout)
+            return RecordRenderer(self.layout, snapshot)
         bare = self._filing is not None
-        return LineRenderer(self.name, self._stream_version, Converter(self.layout), bare=bare)
+        converter = Converter(self.layout)
+        return LineRenderer(
+            self.name, self._stream_version, converter, bare=bare, snapshot=snapshot
+        )
 
     @property
     def _selected(self) -> Selected:
@@ -357,25 +371,19 @@ class DynamoDBStream(Stream):
 
     def _render_again(self, items: Sequence[Any]) -> Rendered:
         if items and isinstance(items[0], Change):
-            return of_changes(self.renderer, self.reading.source.table.types)(items)
+            old_image = self._settings.following.old_image
+            return of_changes(self.renderer, self.reading.source.table.types, old_image=old_image)(
+                items
+            )
         return self.renderer(items)
 
     def _widen(self, fresh: Mapping[str, str], reserved: str | None) -> None:
-        properties = dict(self.schema["properties"])
         if fresh:
             named = ", ".join(f"{name!r} ({kind})" for name, kind in list(fresh.items())[:SHOWN])
             more = f" and {len(fresh) - SHOWN} more" if len(fresh) > SHOWN else ""
             self.logger.info("The schema is widened by %s%s", named, more)
-        settings = self._settings
-        properties |= {
-            name: column_schema.property_schema(
-                kind, decimals=settings.decimals, binary=settings.binary_encoding
-            )
-            for name, kind in fresh.items()
-        }
-        if reserved:
-            properties[reserved] = column_schema.reserved_schema()
-        self._schema = {**self.schema, "properties": properties}
+        self._schema = discovery.widened(self.schema, fresh, reserved, self._settings)
+        properties = self._schema["properties"]
         selected = {
             name: part for name, part in properties.items() if self.mask["properties", name]
         }

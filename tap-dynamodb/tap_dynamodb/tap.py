@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-import io
-import json
+import time
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from typing import IO, TYPE_CHECKING, Any
 
 from singer_sdk import Tap
@@ -19,6 +18,7 @@ from dynamodb_core.scan import choose_workers
 from dynamodb_core.settings import discreet
 from dynamodb_core.wire import BotoWire
 from tap_dynamodb import discovery, naming, sampling, sources
+from tap_dynamodb.arguments import checked
 from tap_dynamodb.costs import Spending
 from tap_dynamodb.emit import Emitter
 from tap_dynamodb.foreign import unknown
@@ -50,6 +50,7 @@ class TapDynamoDB(Tap):
     dynamic_catalog = True
     config_jsonschema: ClassVar[dict[str, Any]] = copy.deepcopy(CONFIG_JSONSCHEMA)
     message_writer_class = Emitter
+    clock = staticmethod(time.time)
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
@@ -72,7 +73,7 @@ class TapDynamoDB(Tap):
         """
         self._raw_catalog: dict[str, Any] | None = catalog if isinstance(catalog, dict) else None
         self._signal: int | None = None
-        self._streaming = False
+        self._streaming = 0
         # The SDK makes a tap that only discovers without stream maps.
         self._discovers = not arguments.get("setup_mapper", True)
         self._readings: dict[str, TableReading] = {}
@@ -133,8 +134,8 @@ class TapDynamoDB(Tap):
             about=about,
             about_format=about_format,
             config=config,
-            state=_checked("--state", state),
-            catalog=_checked("--catalog", catalog),
+            state=checked("--state", state),
+            catalog=checked("--catalog", catalog),
         )
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -159,6 +160,15 @@ class TapDynamoDB(Tap):
         workers = self.settings.scan_workers or choose_workers()
         return BotoWire(self.settings.aws, connections=max(workers, sources.DESCRIBE_WORKERS))
 
+    @cache  # noqa: B019 - a tap lives as long as its process
+    def wire_to(self, service: str) -> Wire:
+        """Return what carries calls to a service of changes.
+
+        Args:
+            service: botocore's name of it: `dynamodbstreams` or `kinesis`.
+        """
+        return BotoWire(self.settings.aws, connections=choose_workers(), service=service)
+
     @cached_property
     def spending(self) -> Spending:
         """What the run may cost."""
@@ -173,10 +183,22 @@ class TapDynamoDB(Tap):
         )
 
     @property
+    def readings(self) -> list[TableReading]:
+        """The reads of all tables of which something is selected."""
+        chosen = (
+            s.reading for s in self.streams.values() if isinstance(s, DynamoDBStream) and s.selected
+        )
+        return list(dict.fromkeys(chosen))
+
+    @property
     def emitter(self) -> Emitter:
         """The owner of stdout."""
         assert isinstance(self.message_writer, Emitter)
         return self.message_writer
+
+    def wait(self, seconds: float) -> None:
+        """Wait for seconds, unless the target goes before."""
+        self.emitter.wait(seconds)
 
     @property
     def outbox(self) -> Outbox | None:
@@ -276,8 +298,7 @@ class TapDynamoDB(Tap):
 
     def ask_for_exports(self) -> None:
         """Ask for what is to be exported of all tables, before the wait for the first of them."""
-        chosen = [each for each in self.streams.values() if each.selected]
-        readings = [each.reading for each in chosen if isinstance(each, DynamoDBStream)]
+        readings = self.readings
         for reading in readings:
             reading.check()  # what is wrong is said before anything is paid for
         for reading in readings:
@@ -318,11 +339,11 @@ class TapDynamoDB(Tap):
     @contextmanager
     def streaming(self) -> Iterator[None]:
         """Let a signal wait until a block is out, so that STATE is true."""
-        self._streaming = True
+        self._streaming += 1
         try:
             yield
         finally:
-            self._streaming = False
+            self._streaming -= 1
 
     def stop_when_asked(self, write_state: Callable[[], None]) -> None:
         """Leave the process when a signal has come.
@@ -364,23 +385,6 @@ class TapDynamoDB(Tap):
     def _stream(self, name: str, schema: dict[str, Any], reference: str) -> DynamoDBStream:
         reading = self._readings.setdefault(reference, TableReading(self, reference))
         return DynamoDBStream(self, name=name, schema=schema, reading=reading)
-
-
-def _checked(option: str, file: IO[str] | None) -> IO[str] | None:
-    """Return a file that holds a JSON object, as the SDK reads it without looking."""
-    if file is None:
-        return None
-    text = file.read()
-    try:
-        said = json.loads(text)
-    except ValueError:
-        said = None
-    if not isinstance(said, dict):
-        raise ConfigError(
-            f"The file of {option} holds no JSON object",
-            f"{option} takes the path of a JSON file that this tap or Meltano wrote",
-        )
-    return io.StringIO(text)
 
 
 def command() -> None:

@@ -16,7 +16,7 @@ import orjson
 
 from dynamodb_core import numbers, restore, sizes
 from dynamodb_core.errors import DataError
-from dynamodb_core.provenance import DELETED_AT
+from dynamodb_core.provenance import DELETED_AT, DELETED_BY, OLD_IMAGE, SEQUENCE
 from dynamodb_core.shapes import nameable
 from target_dynamodb.attributes import Attributes
 from target_dynamodb.compiled import compiled
@@ -38,13 +38,16 @@ if TYPE_CHECKING:
 
     Write = tuple[Hashable, bytes, bool]
 
-SDC_PROPERTIES = frozenset(
+OF_CHANGES = frozenset({DELETED_BY, OLD_IMAGE})
+"""Properties that say more of a change, and never enter an item."""
+
+SDC_PROPERTIES = OF_CHANGES | frozenset(
     {
         DELETED_AT,
+        SEQUENCE,
         "_sdc_batched_at",
         "_sdc_extracted_at",
         "_sdc_received_at",
-        "_sdc_sequence",
         "_sdc_sync_started_at",
         "_sdc_table_version",
     }
@@ -108,7 +111,7 @@ class Encoder:
         self._binary: Binary = "base16" if base16 else "base64"
         added = {n for n in SDC_PROPERTIES if n not in kinds or not kinds[n].annotated}
         self._marks_deletion = DELETED_AT in added
-        self._apart: set[str] = set() if metadata else added
+        self._apart: set[str] = added & OF_CHANGES if metadata else set(added)
         if source is not None and source.reserved:
             self._apart.add(source.reserved)
         if source is not None and source.item_format != "plain":
@@ -129,7 +132,15 @@ class Encoder:
             return
         if source is not None and source.item_format == "dynamodb_json":
             if all(map(nameable, (*key.names, source.item_field, *indexed))):
-                self._short = (Verbatim(key, source.item_field, self._binary, indexed),)
+                self._short = (
+                    Verbatim(
+                        key,
+                        source.item_field,
+                        self._binary,
+                        indexed,
+                        skipped=self._apart & added & properties.keys(),
+                    ),
+                )
         elif source is None or source.item_format == "plain":
             reserved = source.reserved if source else ""
             marking = DELETED_AT if self._marks_deletion else ""

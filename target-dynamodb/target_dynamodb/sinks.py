@@ -5,7 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from singer_sdk.exceptions import InvalidRecord, MissingKeyPropertiesError
+from singer_sdk.exceptions import (
+    InvalidRecord,
+    MissingKeyPropertiesError,
+    RecordsWithoutSchemaException,
+)
 from singer_sdk.sinks import Sink
 
 from dynamodb_core.errors import DataError
@@ -30,6 +34,10 @@ if TYPE_CHECKING:
 
 
 Result = TypeVar("Result")
+
+
+class RecordBeforeSchema(DataError, RecordsWithoutSchemaException):
+    """Records came before its SCHEMA: our error and the SDK's at once."""
 
 
 class MissingKeyProperty(DataError, MissingKeyPropertiesError):

@@ -7,7 +7,7 @@ import time
 from functools import cached_property, partial
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk.exceptions import RecordsWithoutSchemaException, SingerSDKError
+from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.singerlib.exceptions import SingerError
 from singer_sdk.singerlib.json import serialize_json
@@ -28,7 +28,7 @@ from target_dynamodb.reader import MessageReader, parts
 from target_dynamodb.rehearsal import Refusals
 from target_dynamodb.rejects import Rejects
 from target_dynamodb.settings import CONFIG_SCHEMA, Settings
-from target_dynamodb.sinks import DynamoDBSink
+from target_dynamodb.sinks import DynamoDBSink, RecordBeforeSchema
 from target_dynamodb.source import Source, check_schema
 from target_dynamodb.states import States
 from target_dynamodb.stream_options import in_vain
@@ -40,10 +40,6 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
     from dynamodb_core.wire import Wire
-
-
-class RecordBeforeSchema(DataError, RecordsWithoutSchemaException):
-    """Records came before its SCHEMA: our error and the SDK's at once."""
 
 
 class TargetDynamoDB(CommandTarget):
@@ -85,7 +81,7 @@ class TargetDynamoDB(CommandTarget):
         self._printed_state: dict[str, Any] | None = None
         self._duties = Duties(self.message_reader, drain=self._drain, look=self._look)
         self.message_reader.on_alarm = self._duties.look
-        self.message_reader.on_idle = self._idle
+        self.message_reader.on_idle = lambda: self._duties.idle(unsettled=self._unsettled())
 
     @cached_property
     def wire(self) -> Wire:
@@ -234,8 +230,9 @@ class TargetDynamoDB(CommandTarget):
             type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled
             for stream_map in self.mapper.stream_maps[stream]
         )
-        drain = self.drain_one
-        return Course(stream, source, properties, legs, as_they_are=as_they_are, drain=drain)
+        return Course(
+            stream, source, properties, legs, as_they_are=as_they_are, drain=self.drain_one
+        )
 
     def _lay_road(self, stream: str) -> None:
         """Let the reader hand records straight to their sink, where nothing asks for the SDK."""
@@ -289,6 +286,8 @@ class TargetDynamoDB(CommandTarget):
         parts(message_dict, "STATE", "value")
         self._states.add(message_dict["value"])
         self._advance()
+        if self._printed_state is None and not (self._states.waiting or self._unsettled()):
+            self._drain()  # what is killed later has told from where on to read, before any record
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         """Drain at an ACTIVATE_VERSION message; older items stay unless hard_delete is set."""
@@ -373,9 +372,8 @@ class TargetDynamoDB(CommandTarget):
         self.drain_all()
         self._duties.drained()
 
-    def _idle(self) -> None:
-        """Drain while the input is silent."""
-        self._duties.idle(unsettled=any(s.current_size for s in self._sinks_active.values()))
+    def _unsettled(self) -> bool:
+        return any(sink.current_size for sink in self._sinks_active.values())
 
     def _stopped(self) -> bool:
         """Do what the clock asks for, in the middle of a file; return whether the run is to end."""

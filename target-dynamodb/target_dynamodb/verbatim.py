@@ -11,9 +11,10 @@ from msgspec import UNSET, UnsetType
 from dynamodb_core import numbers
 from dynamodb_core.codec import base16
 from dynamodb_core.errors import DataError
+from dynamodb_core.provenance import DELETED_AT
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Collection, Hashable, Mapping
 
     from dynamodb_core.layouts import Binary
     from dynamodb_core.table import Key
@@ -27,6 +28,8 @@ class Verbatim:
         item_field: The property that holds the typed item.
         binary: How binary keys are written.
         indexed: The type that keys of indexes want of attributes.
+        skipped: Properties that say something of the record, and are no attributes. One that says that
+            the item was deleted is to be null.
     """
 
     def __init__(
@@ -35,6 +38,8 @@ class Verbatim:
         item_field: str,
         binary: Binary = "base64",
         indexed: Mapping[str, str] | None = None,
+        *,
+        skipped: Collection[str] = (),
     ) -> None:
         self._key = key
         self._indexed = [
@@ -46,8 +51,16 @@ class Verbatim:
             (own, msgspec.Raw, msgspec.field(name=name))
             for own, name in zip(names, key.names, strict=True)
         ]
-        item = ("item", msgspec.Raw, msgspec.field(name=item_field))
-        record: Any = msgspec.defstruct("Record", [*properties, item], forbid_unknown_fields=True)
+        properties.append(("item", msgspec.Raw, msgspec.field(name=item_field)))
+        properties += [
+            (
+                f"skipped{number}",
+                None | UnsetType if name == DELETED_AT else msgspec.Raw | UnsetType,
+                msgspec.field(name=name, default=UNSET),
+            )
+            for number, name in enumerate(skipped)
+        ]
+        record: Any = msgspec.defstruct("Record", properties, forbid_unknown_fields=True)
         attributes: list[tuple[str, Any, Any]] = [
             (own, dict[str, str], msgspec.field(name=name))
             for own, name in zip(names, key.names, strict=True)

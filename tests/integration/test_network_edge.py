@@ -503,7 +503,7 @@ def test_an_sts_that_is_not_there_is_told_by_its_setting(plain: FaultService) ->
 # Clients of the other services
 
 
-@pytest.mark.parametrize("service_name", ["dynamodb", "dynamodbstreams", "s3", "sts"])
+@pytest.mark.parametrize("service_name", ["dynamodb", "dynamodbstreams", "kinesis", "s3", "sts"])
 def test_every_service_has_its_endpoint_its_proxy_and_its_bundle(
     service_name: str, bundle: str
 ) -> None:
@@ -512,6 +512,7 @@ def test_every_service_has_its_endpoint_its_proxy_and_its_bundle(
         region=REGION,
         endpoint_url="https://dynamodb.internal",
         endpoint_url_streams="https://dynamodbstreams.internal",
+        endpoint_url_kinesis="https://kinesis.internal",
         endpoint_url_s3="https://s3.internal",
         endpoint_url_sts="https://sts.internal",
         proxy_url="http://proxy.internal:3128",

@@ -46,6 +46,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
 ACCOUNT = "777788889999"
 EXTERNAL_ID = "external"
 SERVICES = {"AssumeRole": "sts"}
+UNKNOWN = re.compile(
+    ":(Tag|Untag|ListTagsOf)|dynamodb:(DescribeStream|Get(ShardIterator|Records))$"
+    "|kinesis:GetRecords"
+)
+"""Calls of which the engine does not know what they are about: table, or stream."""
 OPTIONAL = {
     "dynamodb:DescribeContinuousBackups",
     "dynamodb:DescribeTimeToLive",
@@ -124,21 +129,27 @@ def table_arn(seen: Relay, name: str) -> str:
 
 
 def installed(policy: Policy) -> Policy:
-    """Return a policy for the engine, which does not know what table a call about tags is for."""
-    tags = [action for action in actions(policy) if re.search(":(Tag|Untag|ListTagsOf)", action)]
-    anywhere = {"Effect": "Allow", "Action": tags, "Resource": "*"}
-    return {**policy, "Statement": policy["Statement"] + [anywhere] * bool(tags)}
+    """Return a policy for the engine, which does not know what some calls are about."""
+    unknown = [action for action in actions(policy) if UNKNOWN.search(action)]
+    anywhere = {"Effect": "Allow", "Action": unknown, "Resource": "*"}
+    return {**policy, "Statement": policy["Statement"] + [anywhere] * bool(unknown)}
 
 
 def made(seen: Relay) -> set[Pair]:
     """Return what the calls needed: each action with the resource that it was for."""
     found: set[Pair] = set()
-    for operation, request in ((each.operation, each.request) for each in seen.calls):
-        service = SERVICES.get(operation, "dynamodb")
+    stream = ""
+    for each in seen.calls:
+        operation, request = each.operation, each.request
+        service = "kinesis" if each.service == "Kinesis" else SERVICES.get(operation, "dynamodb")
         if (
             operation == "CreateTable" and "Tags" in request
         ):  # the engine does not ask for it, AWS does
             found.add(("dynamodb:TagResource", table_arn(seen, request["TableName"])))
+        stream = request.get("StreamArn") or request.get("StreamARN") or stream
+        if each.service == "Kinesis" or "Streams" in each.service:
+            found.add((f"{service}:{operation}", stream))  # an iterator is of a stream before
+            continue
         named = request.get("TableName", request.get("ResourceArn", ""))
         for name in request.get("RequestItems", [named]):
             arn = table_arn(seen, name) if name else "*"
@@ -243,6 +254,7 @@ def test_every_policy_of_the_page_is_tried_here() -> None:
         STAGED,
         EXPORTS,
         ASKED,
+        *FOLLOWED,
         *tools,
         *(mode.heading for mode in MODES.values()),
         *TARGETS,
@@ -658,6 +670,110 @@ def test_an_export_is_not_made_where_an_action_is_taken_away(
 ) -> None:
     with pytest.raises(AccessError, match=words):
         exported(guarded, tmp_path, ASKED, action)
+
+
+# Changes
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A way to follow the changes of a table.
+
+    Attributes:
+        changes: The setting.
+        view: That of the table's stream; none where it has none.
+        kinesis: Whether its changes go to a Kinesis stream.
+        without: Actions that a run does without, with a warning.
+    """
+
+    changes: dict[str, Any]
+    view: str = ""
+    kinesis: bool = False
+    without: frozenset[str] = frozenset()
+
+
+FOLLOWED = {
+    "Changes": Followed({}, "NEW_IMAGE"),
+    "Changes of a stream that the tap turns on": Followed({"enable_stream": True}),
+    "Changes whose items are looked up": Followed({"fetch": True}, "KEYS_ONLY"),
+    "Changes by Kinesis": Followed(
+        {},
+        kinesis=True,
+        without=frozenset(
+            {"dynamodb:DescribeKinesisStreamingDestination", "kinesis:DescribeStreamSummary"}
+        ),
+    ),
+}
+FEW = ITEMS[:5]
+
+
+def followed(guarded: Guarded, heading: str, taken_away: str = "") -> tuple[Policy, Output]:
+    """Follow a table of its own as a user who has a policy of the page, but for one action."""
+    way = FOLLOWED[heading]
+    root, changes = guarded.root, dict(way.changes)
+    streaming = {"StreamEnabled": True, "StreamViewType": way.view}
+    more: dict[str, Any] = {"StreamSpecification": streaming} if way.view else {}
+    table = guarded.tables.create(**more)
+    stream = guarded.name("stream")
+    if way.kinesis:
+        keys: Any = {
+            "endpoint_url": root.endpoint_url,
+            "aws_access_key_id": root.access_key_id,
+            "aws_secret_access_key": root.secret_access_key,
+            "region_name": root.region,
+        }
+        changes["stream"] = f"arn:aws:kinesis:{root.region}:{ACCOUNT}:stream/{stream}"
+        boto3.client("kinesis", **keys).create_stream(StreamName=stream, ShardCount=1)
+        boto3.client("dynamodb", **keys).enable_kinesis_streaming_destination(
+            TableName=table, StreamArn=changes["stream"]
+        )
+    guarded.tables.wire.put(table, FEW)
+    policy = guarded.policy(heading, TABLE=table, STREAM=stream)
+    assert not taken_away or taken_away in actions(policy)
+    user = guarded.user(without(policy, taken_away))
+    config = {
+        "aws_endpoint_url_kinesis": user.endpoint_url,
+        "tables": [table],
+        "segments": 1,
+        "replication_method": "LOG_BASED",
+        "consistent_read": True,  # nothing is waited for then
+        "changes": changes,
+    }
+    return policy, tapped(user, config)
+
+
+@pytest.mark.parametrize("heading", FOLLOWED)
+def test_changes_are_followed_by_the_calls_of_their_policy_and_no_others(
+    guarded: Guarded, heading: str
+) -> None:
+    policy, output = followed(guarded, heading)
+    assert {record["id"] for record in output.records()} == {item["id"]["S"] for item in FEW}
+    check_exact(policy, guarded.relay)
+
+
+@pytest.mark.parametrize(
+    ("heading", "action"),
+    [
+        *[("Changes", f"dynamodb:{name}") for name in ("DescribeTable", "Scan", "DescribeStream")],
+        *[("Changes", f"dynamodb:{name}") for name in ("GetShardIterator", "GetRecords")],
+        ("Changes of a stream that the tap turns on", "dynamodb:UpdateTable"),
+        ("Changes whose items are looked up", "dynamodb:BatchGetItem"),
+        *[("Changes by Kinesis", f"kinesis:{name}") for name in ("ListShards", "GetRecords")],
+        ("Changes by Kinesis", "kinesis:GetShardIterator"),
+        *[("Changes by Kinesis", each) for each in sorted(FOLLOWED["Changes by Kinesis"].without)],
+    ],
+)
+def test_changes_are_not_followed_where_an_action_is_taken_away(
+    guarded: Guarded, heading: str, action: str
+) -> None:
+    if action in FOLLOWED[heading].without:
+        _, output = followed(guarded, heading, action)
+        assert {record["id"] for record in output.records()} == {item["id"]["S"] for item in FEW}
+        return
+    with pytest.raises(
+        AccessError, match=f"^{action.partition(':')[2]}\\b.* is refused with AccessDenied"
+    ):
+        followed(guarded, heading, action)
 
 
 # Roles

@@ -128,7 +128,7 @@ def test_entities_that_are_not_selected_are_left_out(
 def test_a_run_that_failed_goes_on_where_all_its_streams_are(
     tables: Tables, monkeypatch: pytest.MonkeyPatch, limit: int | None
 ) -> None:
-    monkeypatch.setattr("tap_dynamodb.reading.STATE_BYTES", 1)
+    monkeypatch.setattr("tap_dynamodb.read_loop.STATE_BYTES", 1)
     table = tables.create(single_table(users=20), key=KEY)
     chosen = {**config(table), "segments": 8, "scan_workers": 1}
 
@@ -156,7 +156,7 @@ def test_a_state_made_for_fewer_streams_is_refused(
     tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The orders of the segments that are finished would never be read."""
-    monkeypatch.setattr("tap_dynamodb.reading.STATE_BYTES", 1)
+    monkeypatch.setattr("tap_dynamodb.read_loop.STATE_BYTES", 1)
     table = tables.create(single_table(), key=KEY)
     whole = make(RecordedWire(tables.engine), config(table)).catalog_dict
     first = sync(RecordedWire(tables.engine), config(table), catalog=deselect(whole, "orders"))

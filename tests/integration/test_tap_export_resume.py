@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_dynamodb import reading
+from tap_dynamodb import read_loop
 from tests.engines import exports
 from tests.engines.exports import Change
 from tests.engines.scanned import Account
@@ -67,7 +67,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
 def test_a_run_that_ends_after_any_block_is_gone_on_with_to_the_same_table(
     config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "STATE_BYTES", 0)  # a STATE after every block
+    monkeypatch.setattr(read_loop, "STATE_BYTES", 0)  # a STATE after every block
     wire = Account({}).wire
     messages = sync(wire, config).messages
     wanted: dict[str, str] = {}

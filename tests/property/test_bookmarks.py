@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamodb_core.scan import shuffled
-from tap_dynamodb import reading
+from tap_dynamodb import read_loop
 from tests.engines.scanned import Account, ScannedTable
 from tests.engines.tap import NEVER, Message, Output, sync
 
@@ -38,7 +38,7 @@ def run(account: Account, config: dict[str, Any], limit: int | None, **more: Any
     """Run the tap with a STATE after every block."""
     account.wire.calls.clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "STATE_SECONDS", 0)
+        patch.setattr(read_loop, "STATE_SECONDS", 0)
         return sync(account.wire, config, limit=limit, **more)
 
 

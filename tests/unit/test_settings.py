@@ -13,12 +13,13 @@ from dynamodb_core.settings import AWS_PROPERTIES, AwsSettings, discreet, is_ope
 FULL = {name: f"value of {name}" for name in AWS_PROPERTIES} | {
     "aws_endpoint_url": "http://127.0.0.1:8000",
     "aws_endpoint_url_streams": "https://streams.example.com",
+    "aws_endpoint_url_kinesis": "https://kinesis.example.com",
     "aws_endpoint_url_s3": "https://s3.example.com/",
     "aws_endpoint_url_sts": "http://[::1]:8001",
     "aws_proxy_url": "http://user:confidential@proxy.example.com:3128",
     "aws_account_id_endpoint_mode": "required",
 }
-SERVICES = ("dynamodb", "dynamodbstreams", "s3", "sts")
+SERVICES = ("dynamodb", "dynamodbstreams", "kinesis", "s3", "sts")
 URLS = [name for name in FULL if "_url" in name]
 
 
@@ -120,6 +121,7 @@ def test_each_service_has_an_endpoint_of_its_own() -> None:
     assert {each: settings.endpoint_of(each) for each in (*SERVICES, "sso")} == {
         "dynamodb": FULL["aws_endpoint_url"],
         "dynamodbstreams": FULL["aws_endpoint_url_streams"],
+        "kinesis": FULL["aws_endpoint_url_kinesis"],
         "s3": FULL["aws_endpoint_url_s3"],
         "sts": FULL["aws_endpoint_url_sts"],
         "sso": None,
@@ -129,7 +131,7 @@ def test_each_service_has_an_endpoint_of_its_own() -> None:
 def test_the_endpoint_of_dynamodb_holds_for_streams_and_for_no_other_service() -> None:
     settings = AwsSettings(endpoint_url="http://127.0.0.1:8000")
     known = {each for each in SERVICES if settings.endpoint_of(each)}
-    assert known == {"dynamodb", "dynamodbstreams"}
+    assert known == {"dynamodb", "dynamodbstreams", "kinesis"}
 
 
 @pytest.mark.parametrize(

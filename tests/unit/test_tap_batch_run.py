@@ -11,7 +11,7 @@ import pytest
 
 from dynamodb_core.errors import Error
 from dynamodb_core.spool import MARK
-from tap_dynamodb import reading
+from tap_dynamodb import read_loop
 from tap_dynamodb.emit import Emitter
 from tests.engines import batches
 from tests.engines.scanned import Account, ScannedTable
@@ -48,8 +48,8 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a STATE follow every block."""
-    monkeypatch.setattr(reading, "STATE_SECONDS", 0)
-    monkeypatch.setattr(reading, "FILE_SECONDS", 0)
+    monkeypatch.setattr(read_loop, "STATE_SECONDS", 0)
+    monkeypatch.setattr(read_loop, "FILE_SECONDS", 0)
 
 
 @both

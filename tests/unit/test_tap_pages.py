@@ -33,6 +33,7 @@ from tests.engines.scanned import Account, ScannedTable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from dynamodb_core.layouts import Layout
     from dynamodb_core.parts import Block
 
 RULES = [
@@ -242,3 +243,50 @@ def test_items_that_have_expired_are_left_out_of_changes_and_deletions_are_not()
     gone, alive = (Change(orjson.dumps(item), None, 1) for item in ITEMS[2:])
     page = pages.changes([gone, alive, Change(None, b'{"id":{"S":"x"}}', 2)])
     assert (page.expired, page.parts["own"].count) == (1, 2)
+
+
+@pytest.mark.parametrize("renderer", [lines, records])
+def test_changes_have_the_columns_of_a_wider_layout_from_the_next_page_on(
+    renderer: Callable[[str], LineRenderer | RecordRenderer],
+) -> None:
+    pages = PageConverter({"own": renderer("own")}, Entities.of([], "own"), keys={"id": "S"})
+    change = Change(orjson.dumps(ITEMS[3]), b'{"id":{"S":"x"}}', 1)
+    assert pages.changes([change]).parts["own"].late
+    pages.widen("own", COLUMNS.widened({"late": "SS", "gone": "N"}))
+    assert not pages.changes([change]).parts["own"].late
+
+
+@pytest.mark.parametrize("old_image", [True, False])
+def test_changes_tell_the_item_before_where_that_is_asked_for_in_every_process(
+    old_image: bool,
+) -> None:
+    pages = PageConverter(
+        {"own": records("own")}, Entities.of([], "own"), keys={"id": "S"}, old_image=old_image
+    )
+    change = Change(None, b'{"id":{"S":"x"}}', 1, old=orjson.dumps(ITEMS[0]))
+    for one in (pages, pickle.loads(pickle.dumps(pages))):
+        [record] = one.changes([change]).parts["own"].records
+        assert ("_sdc_old_image" in record) is old_image
+
+
+def test_deletions_do_not_make_a_page_compile_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Layout] = []
+
+    def note(layout: Layout) -> Converter:
+        made.append(layout)
+        return Converter(layout)
+
+    monkeypatch.setattr("tap_dynamodb.changed.Converter", note)
+    pages = PageConverter({"own": lines("own")}, Entities.of([], "own"), keys={"id": "S"})
+    for number in range(5):
+        pages.changes([Change(None, b'{"id":{"S":"x"}}', number)])
+    assert len(made) == 1
+
+
+def test_items_of_a_snapshot_stay_marked_when_columns_are_added() -> None:
+    renderer = LineRenderer("own", 7, Converter(COLUMNS), snapshot=5)
+    pages = PageConverter({"own": renderer}, Entities.of([], "own"), keys={"id": "S"})
+    pages.tell(Widened("own", COLUMNS.widened({"late": "SS", "gone": "N", "at": "S"})))
+    for one in (pages, pickle.loads(pickle.dumps(pages))):
+        part = one(RAW).parts["own"]
+        assert part.lines.count(b'"_sdc_deleted_at":null,"_sdc_sequence":5}') == len(RAW)

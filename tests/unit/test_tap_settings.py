@@ -75,6 +75,8 @@ def test_what_is_given_is_taken() -> None:
         "binary_encoding": "base16",
         "start_date": "2026-01-01",
         "replication_lookback_seconds": 0,
+        "replication_method": "LOG_BASED",
+        "changes": {"snapshot": "none", "start": "oldest"},
         "batch_config": {"storage": {"root": "file:///var/tmp/batch"}},
         "batch_pending_bytes": 0,
         "max_cost": 12.5,

@@ -540,9 +540,9 @@ def test_a_resumed_scan_keeps_the_version_that_it_began_with(limit: int | None) 
 def test_another_replication_method_is_an_error_that_says_what_to_do() -> None:
     account = table({})
     catalog = catalog_of(account)
-    catalog["streams"][0]["replication_method"] = "LOG_BASED"
+    catalog["streams"][0]["replication_method"] = "SOMETIMES"
     stream = stream_of(account, CONFIG, catalog=catalog)
-    with pytest.raises(ConfigError, match="asks for LOG_BASED replication"):
+    with pytest.raises(ConfigError, match="asks for SOMETIMES replication"):
         _ = stream.reading.scan
 
 

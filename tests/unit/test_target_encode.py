@@ -322,6 +322,59 @@ def test_the_taps_metadata_is_left_out_unless_it_is_an_attribute() -> None:
     }
 
 
+OF_CHANGES: dict[str, Any] = {
+    "_sdc_deleted_at": {"type": ["null", "string"], "format": "date-time"},
+    "_sdc_deleted_by": {"type": ["null", "string"]},
+    "_sdc_old_image": {"type": ["null", "object"], "additionalProperties": True},
+    "_sdc_sequence": {"type": ["null", "integer"]},
+}
+TOLD = {"_sdc_deleted_by": None, "_sdc_old_image": {"id": "a", "x": "old"}, "_sdc_sequence": 2**53}
+FORMS: dict[str, dict[str, Any]] = {
+    "plain": {"x": "y"},
+    "packed": {"item": {"x": "y"}},
+    "dynamodb_json": {"item": {"id": {"S": "a"}, "x": {"S": "y"}}},
+    "": {"x": "y"},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("metadata", [True, False])
+def test_what_a_change_says_of_itself_is_no_attribute(form: str, metadata: bool) -> None:
+    source = Source("t", item_format=form) if form else None
+    properties = {"id": TEXT, "x": TEXT, **OF_CHANGES}
+    made = Encoder("s", properties, key=STRING_KEY, source=source, metadata=metadata)
+    record = {"id": "a", **FORMS[form], **TOLD}
+    if not metadata:
+        record["_sdc_deleted_at"] = None
+    item = written(made, record)
+    ours_alone = {"_sdc_sequence": {"N": str(2**53)}} if metadata else {}
+    assert item == {"id": {"S": "a"}, "x": {"S": "y"}, **ours_alone}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_dynamodb_itself_has_deleted_is_deleted(form: str) -> None:
+    source = Source("t", item_format=form) if form else None
+    made = Encoder("s", {"id": TEXT, **OF_CHANGES}, key=STRING_KEY, source=source)
+    record = {"id": "a", **TOLD, "_sdc_deleted_at": "2026-01-01", "_sdc_deleted_by": "ttl"}
+    for write in (made.encode(record), made.encode_json(msgspec.Raw(json.dumps(record).encode()))):
+        assert write == ((("S", "a"),), b'{"id":{"S":"a"}}', True)
+
+
+def test_items_of_changes_go_through_as_they_are_by_the_short_road() -> None:
+    source = Source("t", item_format="dynamodb_json")
+    [road] = Encoder("s", {"id": TEXT, **OF_CHANGES}, key=STRING_KEY, source=source)._short
+    item = b'{"id":{"S":"a"}, "x":{"N":"1E2"}}'
+    begins = b'{"id":"a","item":' + item
+    more = b',"_sdc_old_image":{"x":{}},"_sdc_sequence":5'
+    for told in (b"", b',"_sdc_deleted_at":null', b',"_sdc_deleted_at":null' + more):
+        assert road.write(msgspec.Raw(begins + told + b"}")) == ((("S", "a"),), item, False)
+    assert road.write(msgspec.Raw(begins + b',"_sdc_deleted_at":"now"}')) is None
+    assert road.write(msgspec.Raw(begins + b',"_sdc_batched_at":"now"}')) is None
+    attribute = {**OF_CHANGES, "_sdc_sequence": {"x-dynamodb-type": "N"}}
+    [road] = Encoder("s", {"id": TEXT, **attribute}, key=STRING_KEY, source=source)._short
+    assert road.write(msgspec.Raw(begins + b',"_sdc_sequence":5}')) is None
+
+
 @pytest.mark.parametrize("missing", [{}, {"id": None}])
 @pytest.mark.parametrize("item_format", ["plain", "packed", ""])
 def test_a_missing_key_is_named(missing: dict[str, Any], item_format: str) -> None:
