@@ -56,6 +56,7 @@ class TapDynamoDB(Tap):
         TapCapabilities.STATE,
         TapCapabilities.DISCOVER,
         TapCapabilities.ACTIVATE_VERSION,
+        TapCapabilities.LOG_BASED,
         PluginCapabilities.ABOUT,
         PluginCapabilities.BATCH,
         PluginCapabilities.STREAM_MAPS,
@@ -185,9 +186,8 @@ class TapDynamoDB(Tap):
     @property
     def readings(self) -> list[TableReading]:
         """The reads of all tables of which something is selected."""
-        chosen = (
-            s.reading for s in self.streams.values() if isinstance(s, DynamoDBStream) and s.selected
-        )
+        found = self.streams.values()
+        chosen = (s.reading for s in found if isinstance(s, DynamoDBStream) and s.selected)
         return list(dict.fromkeys(chosen))
 
     @property

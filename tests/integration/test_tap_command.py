@@ -74,7 +74,7 @@ def test_about_is_pure_json_and_complete(bare: Command) -> None:
     assert {"stream_maps", "flattening_enabled", "flattening_max_depth"} <= settings.keys()
     assert {*about["capabilities"]} >= {
         *("catalog", "state", "discover", "about", "stream-maps"),
-        *("schema-flattening", "activate-version", "structured-logging", "batch"),
+        *("schema-flattening", "activate-version", "structured-logging", "batch", "log-based"),
     }
 
 
