@@ -242,6 +242,13 @@ class ChangeScan:
                 yield None  # the streams of other tables do not wait for this one's snapshot
 
         if snapshot is None:
+            since = before.reached if before else None
+            log.info(
+                "Reading what has changed in table %s%s, from %s",
+                self.table.name,
+                f" since {said(_moment(since))}" if since else "",
+                source.service,
+            )
             self._note_positions(source)
             yield from changes(self._clock())
         elif isinstance(snapshot, ExportScan):
@@ -257,7 +264,7 @@ class ChangeScan:
                 turn,
                 lambda: snapshot.complete,
                 clock=self._clock,
-                wait=lambda seconds: self._rest(seconds, look_up),
+                wait=lambda seconds: self._rest(seconds, look_up, log),
                 margin=0.0 if self._settings.consistent_read else alternation.MARGIN_SECONDS,
                 lag=alternation.LAG_SECONDS,
                 rested=fresh,
@@ -373,7 +380,12 @@ class ChangeScan:
         late = asked.max_seconds is not None and self._clock() - self._began >= asked.max_seconds
         return late or (asked.max_records is not None and self._read >= asked.max_records)
 
-    def _rest(self, seconds: float, look_up: Callable[[], None]) -> None:
+    def _rest(self, seconds: float, look_up: Callable[[], None], log: logging.Logger) -> None:
+        if seconds:
+            log.info(
+                "Waiting %.0f s: DynamoDB shows, and tells of, what was written a little later",
+                seconds,
+            )
         end = self._clock() + seconds
         while (left := end - self._clock()) > 0:
             look_up()

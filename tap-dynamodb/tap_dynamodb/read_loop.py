@@ -74,6 +74,10 @@ class ReadLoop:
         opened = self._open()
         fast = all(stream.fast for stream in opened.values())
         outbox = self._outbox
+        if outbox is None and self._write and self._tap.outbox:
+            reading.holder.log(
+                "Records of a table that is followed go out as messages, not in files"
+            )
         increment = reading.increment
         expired = 0
         with ExitStack() as stack:
