@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk.singerlib import Schema
+
 from dynamodb_core import provenance
 from dynamodb_core.column_schema import property_schema, reserved_schema
 from dynamodb_core.errors import ConfigError
@@ -13,6 +15,8 @@ from tap_dynamodb.sampled import columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from singer_sdk.singerlib import Catalog
 
     from dynamodb_core.table import Table
     from tap_dynamodb.sampled import Seen
@@ -80,6 +84,18 @@ def with_more(
                 "Read it in the item_format packed or dynamodb_json",
             )
     return {**schema, "properties": {**properties, **{n: dict(part) for n, part in more.items()}}}
+
+
+def put_schema(catalog: Catalog, stream: str, schema: dict[str, Any]) -> None:
+    """Replace a stream's schema in a catalog, from which the SDK makes SCHEMA messages.
+
+    Args:
+        catalog: The catalog.
+        stream: The stream's name.
+        schema: The schema.
+    """
+    if entry := catalog.get_stream(stream):
+        entry.schema = Schema.from_dict(schema)
 
 
 def stream_schema(

@@ -82,6 +82,7 @@ class TableReading:
         """The read that this run begins or goes on with: of the table, of exports, of changes."""
         if not self.follows:
             return self._whole_read()
+        self.check()  # a run may have nothing but changes to read
         from tap_dynamodb.change_scan import ChangeScan  # noqa: PLC0415 - not always wanted
 
         return ChangeScan(

@@ -99,6 +99,7 @@ class DynamoDBStream(Stream):
             more = changed.properties(by=True, old_image=self._settings.following.old_image)
             table = self.schema.get(discovery.TABLE, {}).get("name", self.name)
             self._schema = discovery.with_more(self.schema, table, more)
+            discovery.put_schema(catalog, self.name, self._schema)
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """Return nothing: the bookmark is ours, see `incremental.py`, and the key may be no column.

@@ -84,6 +84,7 @@ class TapDynamoDB(Tap):
 
     def setup_mapper(self) -> None:
         """Make the stream maps of all streams."""
+        _ = self.streams  # which add to a catalog's schemas what changes have beside items
         self.mapper = Mapper(dict(self.config), self.logger)
         self.mapper.register_raw_streams_from_catalog(self.catalog)
 
@@ -276,9 +277,8 @@ class TapDynamoDB(Tap):
         """The catalog, with the annotations that the SDK's classes drop."""
         catalog: dict[str, Any] = super().catalog_dict
         for entry in catalog["streams"]:
-            entry["schema"] = discovery.reattach(
-                entry["schema"], self.streams[entry["tap_stream_id"]].schema
-            )
+            known = self.streams[entry["tap_stream_id"]].schema
+            entry["schema"] = discovery.reattach(entry["schema"], known)
         return catalog
 
     def require_choice(self, names: list[str] | None = None) -> None:
