@@ -19,7 +19,6 @@ from tap_dynamodb import change_source
 from tap_dynamodb.export_scan import ExportScan
 
 if TYPE_CHECKING:
-    from tap_dynamodb.scanning import TableScan
     import logging
     from collections.abc import Callable, Iterator, Sequence
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from tap_dynamodb.change_scan import ChangeScan
     from tap_dynamodb.change_source import ChangeSource
     from tap_dynamodb.pages import Blocks, Page, PageConverter
+    from tap_dynamodb.scanning import TableScan
 
 SAFE = timedelta(hours=2)
 """An export must be so much younger than the oldest change that its stream remembers."""
