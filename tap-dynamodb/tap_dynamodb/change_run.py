@@ -11,11 +11,11 @@ from dynamodb_core.changes.alternation import alternate
 from dynamodb_core.changes.follower import Follower
 from dynamodb_core.changes.positions import Positions
 from dynamodb_core.changes.shard_reader import EMPTY_ANSWERS
+from dynamodb_core.errors import ServiceError
 from dynamodb_core.exports.kinds import said
 from dynamodb_core.progress import Progress
 from dynamodb_core.scan import choose_workers
 from dynamodb_core.workers import LOOK_UP_SECONDS
-from tap_dynamodb import change_source
 from tap_dynamodb.export_scan import ExportScan
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ class ChangeRun:
         if snapshot is None:
             yield from self._since_the_snapshot()
         elif isinstance(snapshot, ExportScan):
+            if not snapshot.stages and not self._scan.resumed:
+                return  # none is made for a run that is limited to some records, or can be as yet
             yield from self._exports()
             yield from self._changes(self._clock())
         else:
@@ -102,21 +104,9 @@ class ChangeRun:
                 yield None
                 yield from self._changes(self._clock(), empties=1)
 
-    @cached_property
+    @property
     def _source(self) -> ChangeSource:
-        """Where changes are read; the same that an earlier run has read."""
-        before = self._bookmark.positions
-        scan = self._scan
-        found = change_source.find(
-            scan.source,
-            scan.settings,
-            self._wire,
-            scan.wires,
-            before=before.stream if before else None,
-        )
-        if before is not None:
-            before.belongs_to(found.label)
-        return found
+        return self._scan.origin(self._wire)
 
     def _since_the_snapshot(self) -> Blocks:
         """Yield what has changed since the run before."""
@@ -172,8 +162,13 @@ class ChangeRun:
             yield None  # the streams of other tables do not wait for this one's snapshot
 
     def _exports(self) -> Blocks:
-        """Yield exports until the stream remembers all that came after them."""
-        retention = self._source.service.retention
+        """Yield exports until the stream tells of all that came after them.
+
+        Raises:
+            HistoryLost: It does not reach back so far, and no windows are to be exported.
+            ServiceError: No window of what was written since can be exported as yet.
+        """
+        before: datetime | None = None
         while True:
             snapshot = self._scan.snapshot
             assert isinstance(snapshot, ExportScan)
@@ -186,18 +181,29 @@ class ChangeRun:
                 finished_lines=self._finished_lines,
             )
             until = self._scan.exported_until()
-            if self._clock() - until.timestamp() < (retention - SAFE).total_seconds():
+            if self._tells_all_since(until):
                 break
+            if until == before:
+                raise ServiceError(
+                    f"The exports of table {self._table} end at {said(until)}, its stream does not reach back "
+                    "so far, and what lies between cannot be exported as yet",
+                    "Run again in a quarter of an hour",
+                )
             self._log.info(
-                "The exports of table %s end at %s, and its stream remembers %s: what was written since is "
-                "exported",
+                "The exports of table %s end at %s, and its stream does not reach back so far: what was "
+                "written since is exported",
                 self._table,
                 said(until),
-                retention,
             )
-            self._scan.snapshot = self._scan.bridge()
+            self._scan.snapshot, before = self._scan.bridge(), until
         self._note_positions(until)
         self._end_snapshot()
+
+    def _tells_all_since(self, until: datetime) -> bool:
+        """Say whether the stream was on at a moment, and will remember it for a while."""
+        began, retention = self._source.began, self._source.service.retention
+        safe = (retention - SAFE).total_seconds()
+        return (began is None or began <= until) and self._clock() - until.timestamp() < safe
 
     def _end_snapshot(self) -> None:
         if self._scan.snapshot is not None and self._scan.snapshot.complete:

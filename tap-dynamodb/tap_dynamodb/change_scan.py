@@ -13,6 +13,7 @@ from dynamodb_core.changes.positions import SKEW
 from dynamodb_core.errors import ConfigError
 from dynamodb_core.parts import as_they_are
 from dynamodb_core.plan import ReadPlan
+from tap_dynamodb import change_source
 from tap_dynamodb.bookmarks import STATE_KEY, identify
 from tap_dynamodb.change_bookmark import STATE_KEY as CHANGES_KEY
 from tap_dynamodb.change_bookmark import ChangeBookmark
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from dynamodb_core.parts import Block
     from dynamodb_core.prices import Purse
     from dynamodb_core.wire import Wire
+    from tap_dynamodb.change_source import ChangeSource
     from tap_dynamodb.pages import Blocks, Page, PageConverter, Widened
     from tap_dynamodb.scanning import TableScan
     from tap_dynamodb.settings import Settings
@@ -77,6 +79,7 @@ class ChangeScan:
         self.wait = wait
         self.clock = clock
         self._tell: Callable[[Widened], None] = lambda _news: None
+        self._origin: ChangeSource | None = None
         found = ChangeBookmark.load(state, source.table)
         self.resumed = found is not None
         self.change_bookmark = found or self._begun()
@@ -86,21 +89,48 @@ class ChangeScan:
         whole = self.settings.following.snapshot == "none"
         return ChangeBookmark(identify(self.table), micros(noted), whole)
 
+    def origin(self, wire: Wire) -> ChangeSource:
+        """Return where changes are read; the same that an earlier run has read.
+
+        Args:
+            wire: Carries the calls about the table.
+
+        Raises:
+            ConfigError: There is no stream, or it tells too little.
+            HistoryLost: The table has another one now.
+        """
+        if self._origin is None:
+            before = self.change_bookmark.positions
+            label = before.stream if before else None
+            found = change_source.find(self.source, self.settings, wire, self.wires, before=label)
+            if before is not None:
+                before.belongs_to(found.label)
+            self._origin = found
+        return self._origin
+
+    @property
+    def snapshot_sequence(self) -> int:
+        """`_sdc_sequence` of the snapshot's records; an export says of what time it is."""
+        _ = self.snapshot
+        return self.change_bookmark.snapshot
+
     @cached_property
     def snapshot(self) -> TableScan | ExportScan | None:
         """The read of the snapshot; None where it is out."""
         if self.change_bookmark.whole:
             return None
         found = self._make_snapshot()
-        if isinstance(found, ExportScan) and not self.resumed:
+        if isinstance(found, ExportScan) and found.stages and not self.resumed:
             first = found.stages[0].export
-            if first.at is None:
+            # A window that was asked for goes on where exports have ended that were read before.
+            at = first.at or (first.since if self.settings.asks_for_windows else None)
+            if at is None:
                 raise ConfigError(
                     f"{first} does not say of what time it is, so that nobody knows from where on the "
                     f"stream of table {self.table.name} is to be read",
                     "Take a full export that DynamoDB made, or scan the table: source scan",
                 )
-            self.change_bookmark.snapshot = micros(first.at)
+            self.change_bookmark.snapshot = micros(at)
         return found
 
     @property

@@ -39,12 +39,14 @@ class ChangeSource(NamedTuple):
         label: What tells it from others, for a state.
         fetched: Looks up items that it does not tell; None where it tells them.
         made: Whether it was turned on a moment ago.
+        began: When it was turned on; None where nobody tells.
     """
 
     service: ChangeService
     label: str
     fetched: Callable[[Sequence[Change]], Sequence[Change]] | None = None
     made: bool = False
+    began: datetime | None = None
 
     def remarks(self) -> list[str]:
         """Return what there is to say of records that were left out."""
@@ -109,10 +111,7 @@ def find(
         budget = Budget(pace.rate()[0])
         fetched = Fetched(Fetcher(wire, source.reference, table.key, budget))
     service = DynamoDBStreams(streams, stream.arn, images=not asked.fetch)
-    return ChangeSource(service, stream.arn, fetched, made=stream.made or _is_new(stream.label))
-
-
-def _is_new(label: str) -> bool:
-    """Say whether a stream was turned on a moment ago, perhaps by a run that was ended since."""
-    age = datetime.now(timezone.utc) - datetime.fromisoformat(label).replace(tzinfo=timezone.utc)
-    return age < NEW
+    began = datetime.fromisoformat(stream.label).replace(tzinfo=timezone.utc)
+    # It may have been turned on by a run that was ended since.
+    made = stream.made or datetime.now(timezone.utc) - began < NEW
+    return ChangeSource(service, stream.arn, fetched, made=made, began=began)

@@ -141,7 +141,7 @@ class ExportScan:
         Args:
             state: The stream's state.
         """
-        state[STATE_KEY] = self.bookmark.dump()
+        state[STATE_KEY] = self.bookmark.dump() if self.stages else []
 
     def end(self, state: MutableMapping[str, Any]) -> None:
         """Note that this run has read all tables: the next one begins anew.

@@ -171,7 +171,7 @@ class TableReading:
     @property
     def snapshot_sequence(self) -> int | None:
         """`_sdc_sequence` of what is no change; None where changes do not follow on it."""
-        return self.scan.change_bookmark.snapshot if self.follows else None  # type: ignore[union-attr]
+        return self.scan.snapshot_sequence if self.follows else None  # type: ignore[union-attr]
 
     @property
     def whole(self) -> bool:
@@ -228,6 +228,10 @@ class TableReading:
         """Ask for what is to be exported, or find what was asked for; return whether that is news."""
         if self.asked is None or self.asked.begun or not self._reads_the_whole:
             return False
+        if (
+            self.follows
+        ):  # a stream that is off is turned on, or told of, before an export is paid for
+            self.scan.origin(self._tap.wire)  # type: ignore[union-attr]
         limited = any(stream.ABORT_AT_RECORD_COUNT is not None for stream in self.chosen)
         self.asked.begin(self._tap.wire, self.state, make=not limited)
         return True

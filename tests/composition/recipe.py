@@ -29,6 +29,9 @@ _FENCE = re.compile(r"^```(\S*)[^\n]*\n((?:.*\n)*?)```$", re.MULTILINE)
 class Recipe:
     """A page of `docs/recipes/`, in a folder that becomes its Meltano project.
 
+    Attributes:
+        text: The page.
+
     Args:
         name: The page, without `.md`.
         folder: The project's folder.
@@ -37,7 +40,7 @@ class Recipe:
 
     def __init__(self, name: str, folder: Path, engine: Engine) -> None:
         self._folder = folder
-        self._blocks = _FENCE.findall((ROOT / "docs" / "recipes" / f"{name}.md").read_text())
+        self.text = (ROOT / "docs" / "recipes" / f"{name}.md").read_text()
         self._environment = plugin_environment(engine, [], folder) | {
             "MELTANO_PROJECT_ROOT": str(folder),
             "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -49,7 +52,7 @@ class Recipe:
 
     def blocks(self, language: str = "") -> list[str]:
         """Return the page's blocks of a language, by default those without one."""
-        return [text for found, text in self._blocks if found == language]
+        return [text for found, text in _FENCE.findall(self.text) if found == language]
 
     def yaml(self, number: int) -> dict[str, Any]:
         """Return what a block of YAML says."""

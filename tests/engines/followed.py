@@ -144,7 +144,7 @@ class Scripted(Followed):
     @property
     def there(self) -> dict[str, int]:
         """The table's items."""
-        return {str(k[-1]): int(item["n"]["N"]) for k, item in self.stream.items.items()}
+        return {str(k[0][1]): int(item["n"]["N"]) for k, item in self.stream.items.items()}
 
     @property
     def copied(self) -> dict[str, int]:

@@ -68,7 +68,7 @@ def test_a_run_brings_the_table_and_every_further_one_what_has_changed(
     first = trial.run(limit=limit)
     assert trial.copy.keys() == {f"i{n}" for n in range(20)}
     assert trial.entry()["whole"]
-    assert OURS <= first.schema()["properties"].keys()
+    assert first.schema()["properties"].keys() >= OURS
     assert all(record["_sdc_deleted_at"] is None for record in first.records())
 
     put(engines, table, item(1, 100), item(50, new={"S": "new"}))
@@ -238,9 +238,7 @@ def test_entities_share_the_read_of_snapshot_and_stream(tables: Tables) -> None:
     options = {table: {"entities": ENTITIES}}
     trial = followed.on(tables, table, table_options=options)
     first = trial.run()
-    of = {
-        stream: {r["id"] for r in first.records(stream)} for stream in ("users", "others", table)
-    }
+    of = {stream: {r["id"] for r in first.records(stream)} for stream in ("users", "others", table)}
     assert of == {"users": {"i1", "i11"}, "others": {"i2", "i22"}, table: {"i3"}}
     put(tables, table, item(12, 5), item(3, 100))
     delete(tables, table, 2, 11)
@@ -279,7 +277,7 @@ def test_a_catalogs_metadata_alone_lets_a_table_be_followed(
     catalog = with_method(discovered(trial), all="LOG_BASED")
     assert not OURS & catalog["streams"][0]["schema"]["properties"].keys()
     first = trial.run(catalog=catalog, limit=limit)
-    assert OURS <= first.schema()["properties"].keys()
+    assert first.schema()["properties"].keys() >= OURS
     assert all(record["_sdc_sequence"] for record in first.records())
     delete(tables, table, 2)
     second = trial.run(catalog=catalog, limit=limit)
@@ -289,7 +287,7 @@ def test_a_catalogs_metadata_alone_lets_a_table_be_followed(
 def test_discovery_tells_what_is_added_where_the_setting_says_so(tables: Tables) -> None:
     table = tables.create([item(1)], StreamSpecification=ON)
     trial = followed.on(tables, table)
-    assert OURS <= discovered(trial)["streams"][0]["schema"]["properties"].keys()
+    assert discovered(trial)["streams"][0]["schema"]["properties"].keys() >= OURS
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -297,7 +295,7 @@ def test_discovery_tells_what_is_added_where_the_setting_says_so(tables: Tables)
 def test_an_attribute_named_like_one_of_ours_is_refused(
     tables: Tables, name: str, *, late: bool
 ) -> None:
-    own = item(1, **{name: {"S": "mine"}})
+    own = {**item(1), name: {"S": "mine"}}
     table = tables.create([item(2), *([] if late else [own])], StreamSpecification=ON)
     trial = followed.on(tables, table)
     if late:
@@ -348,7 +346,7 @@ def test_settings_that_read_a_part_of_a_table_are_refused(
     segments = {"segments": given.pop("segments")} if "segments" in given else {}
     trial = followed.on(tables, table, **segments, table_options={table: given})
     with pytest.raises(ConfigError, match=f"{named} is set for table {table}, whose") as refused:
-        trial.run()
+        trial.run(changes={"snapshot": "none"})  # nothing is scanned
     assert f"Take {named} away" in (refused.value.hint or "")
 
 
@@ -397,7 +395,9 @@ def test_a_stream_that_was_turned_off_is_read_to_its_end(tables: Tables) -> None
     output = trial.run()
     assert brought(output)["i1"]["n"] == 100
     assert trial.copy["i0"]["n"] == 0
-    assert f"WARNING | The stream of table {table} is turned off: it is read to its end" in output.log
+    assert (
+        f"WARNING | The stream of table {table} is turned off: it is read to its end" in output.log
+    )
 
 
 def test_a_stream_that_was_turned_off_and_on_has_lost_what_was_between(tables: Tables) -> None:

@@ -29,7 +29,7 @@ NOW = 1_790_000_000.0
 @pytest.fixture
 def together(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Let workers render a page each before the first of them is fitted to the columns."""
-    monkeypatch.setattr("tap_dynamodb.change_scan.choose_workers", lambda: AT_ONCE)
+    monkeypatch.setattr("tap_dynamodb.change_run.choose_workers", lambda: AT_ONCE)
 
     def hold(name: str) -> None:
         barrier, convert = threading.Barrier(AT_ONCE, timeout=10), getattr(PageConverter, name)
