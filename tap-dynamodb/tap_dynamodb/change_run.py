@@ -95,7 +95,8 @@ class ChangeRun:
             if not snapshot.stages and not self._scan.resumed:
                 return  # none is made for a run that is limited to some records, or can be as yet
             yield from self._exports()
-            yield from self._changes(self._clock())
+            if not self._enough():
+                yield from self._changes(self._clock())
         else:
             yield from self._pages_and_changes(snapshot)
         if self._asked.follow and not self._enough():
@@ -172,14 +173,19 @@ class ChangeRun:
         while True:
             snapshot = self._scan.snapshot
             assert isinstance(snapshot, ExportScan)
-            yield from snapshot.blocks(
+            for block in snapshot.blocks(
                 self._wire,
                 self._plan,
                 self._convert,
                 self._look_up,
                 self._log,
                 finished_lines=self._finished_lines,
-            )
+                enough=self._enough,
+            ):
+                self._read += block.count
+                yield block
+            if not snapshot.complete:
+                return
             until = self._scan.exported_until()
             if self._tells_all_since(until):
                 break

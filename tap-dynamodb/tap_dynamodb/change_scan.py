@@ -134,6 +134,11 @@ class ChangeScan:
         return found
 
     @property
+    def whole(self) -> bool:
+        """Whether a run that has ended has read all of the snapshot: a budget may end it before."""
+        return self.change_bookmark.whole
+
+    @property
     def bookmark(self) -> Any:
         """The bookmark of the snapshot."""
         return self.snapshot and self.snapshot.bookmark

@@ -130,6 +130,9 @@ class ExportScan:
         del bounds, ordered
         return replace(self.base, attributes=attributes)
 
+    whole = True
+    """Whether a run that has ended has read all that it was to read."""
+
     @property
     def complete(self) -> bool:
         """Whether all of it is out."""
@@ -166,6 +169,7 @@ class ExportScan:
         finished_lines: bool = True,
         finish: Callable[[Blocks], Blocks] = as_they_are,
         purse: Purse | None = None,
+        enough: Callable[[], bool] = bool,
     ) -> Blocks:
         """Yield what is left of the exports, block by block; progress goes to the log.
 
@@ -178,6 +182,7 @@ class ExportScan:
             finished_lines: Whether all that goes out is finished by the workers.
             finish: What becomes of the blocks of a part, in a worker.
             purse: Not used.
+            enough: Asked after every block whether to end before all is read.
         """
         del wire, plan, purse
         if self.bookmark.complete and self.bookmark.stage == len(self.stages) - 1:
@@ -198,7 +203,10 @@ class ExportScan:
                 log,
                 finished_lines=finished_lines,
                 finish=finish,
+                enough=enough,
             )
+            if enough():
+                return
 
     def _go_on(self, stage: int) -> None:
         """Begin with the next stage: all of the one before is out."""
@@ -220,6 +228,7 @@ class ExportScan:
         *,
         finished_lines: bool,
         finish: Callable[[Blocks], Blocks],
+        enough: Callable[[], bool],
     ) -> Blocks:
         export = stage.export
         store = objects.at(export.root, self._settings.aws)
@@ -261,6 +270,8 @@ class ExportScan:
                 progress.add(items=block.count, size=block.size, parts=block.finished)
                 idle()
                 del block
+                if enough():
+                    break
         log.info(progress.summary())
 
     def _gone(self, stage: Stage, convert: PageConverter) -> Blocks:

@@ -243,7 +243,7 @@ class TableReading:
     def end(self) -> None:
         """Note that this run has read all tables: the next one begins anew."""
         self.scan.end(self.state)
-        if self.asked is not None:
+        if self.asked is not None and self.scan.whole:
             self.asked.end(self.state)
 
     @property

@@ -208,6 +208,9 @@ class TableScan:
                 break
         log.info(progress.summary())
 
+    whole = True
+    """Whether a run that has ended has read all that it was to read."""
+
     @property
     def complete(self) -> bool:
         """Whether all of it is out."""

@@ -395,6 +395,38 @@ def test_an_export_that_lies_somewhere_is_the_snapshot(tmp_path: Path) -> None:
     assert trial.copied == trial.there
 
 
+def test_a_budget_ends_a_run_in_the_middle_of_an_export(tmp_path: Path) -> None:
+    trial = lying(tmp_path)
+    trial.config |= {"scan_workers": 1, "processes": 1}
+    for number in range(9):
+        trial.put(f"i{number}", number)
+    trial.clock.sleep(60)
+    at = exports.AT.fromtimestamp(trial.clock(), exports.AT.tzinfo)
+    items = list(trial.stream.items.values())
+    exports.write_full(tmp_path, items, at=at, table="orders", files=3, empty=0)
+    trial.clock.sleep(5)
+    trial.delete("i2")
+    for out in (False, False, True):
+        assert len(trial.run(changes={"max_records": 3}).records()) == 3
+        assert ("positions" in trial.entry()) == out
+    trial.run()
+    assert trial.copied == trial.there
+
+
+def test_a_budget_ends_a_run_before_an_export_that_was_asked_for_is_read(trial: Exported) -> None:
+    for number in range(9):
+        trial.put(number, number)
+    trial.exporter.pass_by(seconds=60)
+    trial.follow(changes={"max_records": 1})
+    trial.put(1, 100)
+    trial.delete(2)
+    while "positions" not in trial.entry():
+        trial.follow(changes={"max_records": 1})
+    trial.follow()
+    trial.check()
+    assert len(trial.exporter.calls("ExportTableToPointInTime")) == 1
+
+
 def test_windows_that_lie_with_it_are_read_before_the_stream(tmp_path: Path) -> None:
     trial = lying(tmp_path)
     for number in range(9):
