@@ -142,7 +142,7 @@ def test_a_last_line_without_its_end_counts() -> None:
     assert (chunk.data, chunk.lines) == (b"a\nb\nc", 3)
 
 
-@pytest.mark.parametrize("data", [gzip.compress(b""), b""])
+@pytest.mark.parametrize("data", [gzip.compress(b""), b""], ids=["gzip of nothing", "nothing"])
 def test_a_partition_without_items_has_no_lines(data: bytes) -> None:
     assert read(FakeStore(data), file_of(data, items=0)) == b""
 
@@ -175,7 +175,7 @@ def test_a_file_with_a_wrong_byte_is_named(at: int) -> None:
         read(FakeStore(bytes(data)), file_of(bytes(data)), verify=False)
 
 
-@pytest.mark.parametrize("more", [b"{", b"junk" * 9, GZIP[:5]])
+@pytest.mark.parametrize("more", [b"{", b"junk" * 9, GZIP[:5]], ids=["{", "junk", "half a head"])
 def test_what_follows_a_member_is_another_or_zeros(more: bytes) -> None:
     with pytest.raises(DataError, match=r"it is (damaged|cut off)"):
         read(FakeStore(GZIP + more), file_of(GZIP + more), verify=False)
