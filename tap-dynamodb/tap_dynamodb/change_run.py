@@ -142,8 +142,12 @@ class ChangeRun:
         self._end_snapshot()
 
     def _pages(self, snapshot: TableScan) -> Blocks:
-        """Yield pages until it is the stream's turn."""
+        """Return pages until it is the stream's turn."""
         end = self._clock() + alternation.PHASE_SECONDS
+        return self._whole(snapshot, lambda: self._clock() >= end or self._enough())
+
+    def _whole(self, snapshot: TableScan | ExportScan, enough: Callable[[], bool]) -> Blocks:
+        """Yield what is left of the snapshot, until that is enough."""
         for block in snapshot.blocks(
             self._wire,
             self._plan,
@@ -152,7 +156,7 @@ class ChangeRun:
             self._log,
             finished_lines=self._finished_lines,
             purse=self._purse,
-            enough=lambda: self._clock() >= end or self._enough(),
+            enough=enough,
         ):
             self._read += block.count
             yield block
@@ -173,17 +177,7 @@ class ChangeRun:
         while True:
             snapshot = self._scan.snapshot
             assert isinstance(snapshot, ExportScan)
-            for block in snapshot.blocks(
-                self._wire,
-                self._plan,
-                self._convert,
-                self._look_up,
-                self._log,
-                finished_lines=self._finished_lines,
-                enough=self._enough,
-            ):
-                self._read += block.count
-                yield block
+            yield from self._whole(snapshot, self._enough)
             if not snapshot.complete:
                 return
             until = self._scan.exported_until()

@@ -102,7 +102,9 @@ class ChangeScan:
         if self._origin is None:
             before = self.change_bookmark.positions
             label = before.stream if before else None
-            found = change_source.find(self.source, self.settings, wire, self.wires, before=label)
+            found = change_source.find(
+                self.source, self.settings, wire, self.wires, before=label, clock=self.clock
+            )
             if before is not None:
                 before.belongs_to(found.label)
             self._origin = found

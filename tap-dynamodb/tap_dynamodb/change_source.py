@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta, timezone
+import time
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
 from dynamodb_core import tables
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from dynamodb_core.wire import Wire
     from tap_dynamodb.settings import Settings
     from tap_dynamodb.sources import Source
-
-NEW = timedelta(seconds=MARGIN_SECONDS)
-"""A stream younger than this may lack writes that an eventually consistent read does not show yet."""
 
 log = logging.getLogger("tap-dynamodb")
 
@@ -67,6 +65,7 @@ def find(
     wires: Callable[[str], Wire],
     *,
     before: str | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> ChangeSource:
     """Return where a table's changes are read, turned on where that is asked for.
 
@@ -76,6 +75,7 @@ def find(
         wire: Carries the calls about the table.
         wires: Returns what carries calls to another service, by botocore's name of it.
         before: The label of the stream that an earlier run has read.
+        clock: Returns seconds since 1970.
 
     Raises:
         ConfigError: There is no such stream, it is another table's, or it tells too little.
@@ -112,6 +112,7 @@ def find(
         fetched = Fetched(Fetcher(wire, source.reference, table.key, budget))
     service = DynamoDBStreams(streams, stream.arn, images=not asked.fetch)
     began = datetime.fromisoformat(stream.label).replace(tzinfo=timezone.utc)
-    # It may have been turned on by a run that was ended since.
-    made = stream.made or datetime.now(timezone.utc) - began < NEW
+    # It may have been turned on by a run that was ended since. A stream that is so young may lack writes
+    # that an eventually consistent read does not show yet.
+    made = stream.made or clock() - began.timestamp() < MARGIN_SECONDS
     return ChangeSource(service, stream.arn, fetched, made=made, began=began)
