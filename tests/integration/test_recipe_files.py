@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from demo import guard
-from demo.__main__ import plugin_environment
 from demo.engine import ROOT
 from demo.server import EngineError
 from tests.engines import lake, pipeline
@@ -61,21 +59,8 @@ def orders(account: Engine) -> Iterator[Tables]:
 
 
 def test_target_jsonl_keeps_every_digit(orders: Tables, programs: Path, tmp_path: Path) -> None:
-    project = YAML(typ="safe").load(CONFIG)
-    [tap], [target] = project["plugins"]["extractors"], project["plugins"]["loaders"]
-    executables = (
-        (tap, "tap_dynamodb", Path(sys.executable).with_name("tap-dynamodb")),
-        (target, "target_jsonl", programs / "target-jsonl"),
-    )
-    for plugin, namespace, executable in executables:
-        plugin.pop("pip_url", None)
-        plugin |= {"namespace": namespace, "executable": str(executable)}
-    tap["capabilities"] = ["catalog", "discover", "state"]
-    tap["config"] |= orders.engine.config()
-    project |= {"environments": [{"name": "dev"}], "default_environment": "dev"}
-    (tmp_path / "meltano.yml").write_text(json.dumps(project))
-    environment = plugin_environment(orders.engine, ["orders"], tmp_path)
-    environment["MELTANO_PROJECT_ROOT"] = str(tmp_path)
+    tap = Path(sys.executable).with_name("tap-dynamodb")
+    environment = lake.project(tmp_path, CONFIG, tap, programs, orders.engine)
     ended = pipeline.meltano(environment, *RUN.split()[1:], folder=tmp_path)
     assert ended.code == 0, ended.err
     [path] = (tmp_path / "files").iterdir()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ruamel.yaml import YAML
 
-from demo.__main__ import plugin_environment
 from demo.engine import ROOT
 from demo.server import EngineError
 from tests.engines import brisk, lake, pipeline
@@ -60,22 +57,9 @@ class Lake:
         self.folder = folder
         tables.note("orders")
         tables.wire.create_table("orders", (("id", "S"),))
-        project = YAML(typ="safe").load(CONFIG)
-        [tap], [target] = project["plugins"]["extractors"], project["plugins"]["loaders"]
         brisk.script(folder, "tap-dynamodb", brisk.SHORT)
-        executables = (
-            (tap, "tap_dynamodb", folder / "tap-dynamodb"),
-            (target, "target_jsonl", programs / "target-jsonl"),
-        )
-        for plugin, namespace, executable in executables:
-            plugin.pop("pip_url", None)
-            plugin |= {"namespace": namespace, "executable": str(executable)}
-        tap["capabilities"] = ["catalog", "discover", "state"]
-        tap["config"] |= tables.engine.config()
-        project |= {"environments": [{"name": "dev"}], "default_environment": "dev"}
-        (folder / "meltano.yml").write_text(json.dumps(project))
-        self._environment = plugin_environment(tables.engine, ["orders"], folder)
-        self._environment["MELTANO_PROJECT_ROOT"] = str(folder)
+        tap = folder / "tap-dynamodb"
+        self._environment = lake.project(folder, CONFIG, tap, programs, tables.engine)
 
     def put(self, item: Item) -> None:
         """Put an item into the table."""
